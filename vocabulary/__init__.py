@@ -1,0 +1,93 @@
+"""The words every part of kxbench shares; imports nothing of ours.
+
+``bench`` decides what runs and what it means; ``targets`` are measured, ``workloads`` load them,
+``probes`` watch them, ``results`` keep and show. None of the last four imports another, or ``bench``:
+whatever two of them must agree on is here.
+"""
+
+from vocabulary.errors import (
+    EXIT_CELL_FAILED,
+    EXIT_HOST,
+    EXIT_INCONCLUSIVE,
+    EXIT_INTERNAL,
+    EXIT_INTERRUPTED,
+    EXIT_NEGATIVE,
+    EXIT_OK,
+    EXIT_STORE,
+    EXIT_TERMINATED,
+    EXIT_USAGE,
+    HostError,
+    KxbenchError,
+    StoreError,
+    TargetError,
+    UnsupportedError,
+    UsageError,
+)
+from vocabulary.histogram import Histogram
+from vocabulary.measure import Better, Clock, Metric, Samples, Source, case_id
+from vocabulary.protocols import (
+    Capability,
+    CaseContext,
+    CaseKind,
+    Deployment,
+    Endpoint,
+    Place,
+    Probe,
+    ProbeReading,
+    ProbeScope,
+    Progress,
+    Service,
+    ServiceKind,
+    Target,
+)
+from vocabulary.records import (
+    CellRecord,
+    Outcome,
+    RunRecord,
+    RunState,
+    SummaryRow,
+)
+
+__all__ = [
+    "EXIT_CELL_FAILED",
+    "EXIT_HOST",
+    "EXIT_INCONCLUSIVE",
+    "EXIT_INTERNAL",
+    "EXIT_INTERRUPTED",
+    "EXIT_NEGATIVE",
+    "EXIT_OK",
+    "EXIT_STORE",
+    "EXIT_TERMINATED",
+    "EXIT_USAGE",
+    "Better",
+    "Capability",
+    "CaseContext",
+    "CaseKind",
+    "CellRecord",
+    "Clock",
+    "Deployment",
+    "Endpoint",
+    "Histogram",
+    "HostError",
+    "KxbenchError",
+    "Metric",
+    "Outcome",
+    "Place",
+    "Probe",
+    "ProbeReading",
+    "ProbeScope",
+    "Progress",
+    "RunRecord",
+    "RunState",
+    "Samples",
+    "Service",
+    "ServiceKind",
+    "Source",
+    "StoreError",
+    "SummaryRow",
+    "Target",
+    "TargetError",
+    "UnsupportedError",
+    "UsageError",
+    "case_id",
+]

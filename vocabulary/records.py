@@ -1,0 +1,93 @@
+"""What is kept of a run: written by ``bench``, stored and shown by ``results``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Outcome(StrEnum):
+    OK = "ok"
+    FAILED = "failed"
+    UNSUPPORTED = "unsupported"
+    NOISY = "noisy"  # measured, kept, but not to be trusted: losses, steal, a late generator
+
+
+class RunState(StrEnum):
+    RUNNING = "running"
+    FINISHED = "finished"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run of one plan. ``run_id`` is ``YYYYMMDD-HHMMSS-xxxx`` (UTC). ``plan`` is the resolved plan
+    as JSON, enough to resume from. Times are Unix seconds."""
+
+    run_id: str
+    plan_name: str
+    plan: Mapping[str, Any]
+    seed: int
+    state: RunState
+    started_s: float
+    finished_s: float | None
+    environment: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
+    commit: str = ""
+    cells_planned: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CellRecord:
+    """One (target, case) of one block. ``index`` is its place in the run's shuffled order (0-based).
+    ``probes`` is empty for a plain cell; a probed cell is the same case with those probes on, so that
+    their overhead is known. ``environment`` holds readings before and during the cell."""
+
+    index: int
+    block: int
+    target: str
+    case: str  # case_id()
+    kind: str
+    params: Mapping[str, Any]
+    probes: tuple[str, ...]
+    outcome: Outcome
+    reason: str
+    started_s: float
+    duration_s: float
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    console: str = ""
+    lost_events: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryRow:
+    """One series of one (target, case) over all its deployments, as judged by ``bench.statistics``.
+
+    ``estimate`` is the median over deployments of the per-deployment median; ``low`` and ``high`` its
+    95 % hierarchical-bootstrap interval; percentiles are of the pooled samples. ``deployments`` is the
+    number of replicates, ``count`` that of raw samples. Units are ``unit``'s."""
+
+    target: str
+    case: str
+    kind: str
+    series: str
+    metric: str
+    source: str
+    probe: str
+    labels: Mapping[str, Any]
+    probed: bool  # measured in a cell that had probes attached
+    unit: str
+    clock: str
+    better: str
+    deployments: int
+    count: int
+    estimate: float
+    low: float
+    high: float
+    p05: float
+    p25: float
+    p75: float
+    p95: float
+    p99: float
+    minimum: float
+    maximum: float
