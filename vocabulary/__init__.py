@@ -42,6 +42,7 @@ from vocabulary.protocols import (
 )
 from vocabulary.records import (
     CellRecord,
+    ComparisonRow,
     Outcome,
     RunRecord,
     RunState,
@@ -65,6 +66,7 @@ __all__ = [
     "CaseKind",
     "CellRecord",
     "Clock",
+    "ComparisonRow",
     "Deployment",
     "Endpoint",
     "Histogram",

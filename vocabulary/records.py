@@ -91,3 +91,32 @@ class SummaryRow:
     p99: float
     minimum: float
     maximum: float
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonRow:
+    """One series of ``b`` against ``a`` (targets of one run, or runs), as judged by ``bench.statistics``.
+
+    ``ratio`` is b/a with its 95 % interval ``low``..``high``; the estimates are in ``unit``.
+    ``pairs`` is the number of blocks in which both were measured. ``note`` says why a row is not to be
+    judged (too few pairs, a noisy cell); empty when it is."""
+
+    case: str
+    kind: str
+    series: str
+    metric: str
+    unit: str
+    better: str
+    a: str
+    b: str
+    estimate_a: float
+    estimate_b: float
+    ratio: float
+    low: float
+    high: float
+    p_value: float
+    p_adjusted: float
+    effect_size: float
+    pairs: int
+    significant: bool
+    note: str
