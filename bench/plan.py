@@ -50,6 +50,7 @@ class Plan(BaseModel):
     warmup: Annotated[int, Field(ge=0, le=10, description="blocks run and kept, but not judged")] = 0
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
     budget_s: Annotated[float, Field(gt=0, le=7 * 86400)] = 3600
+    cell_limit_s: Annotated[float, Field(gt=0, le=86400, description="a cell that lasts longer fails")] = 120
     cases: Annotated[tuple[Case, ...], Field(min_length=1, max_length=500)]
 
     @model_validator(mode="after")

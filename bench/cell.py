@@ -1,0 +1,156 @@
+"""One cell: a fresh deployment, the case run on it, and what became of it."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.environment import observe_cell
+from bench.plan import Cell
+from bench.signals import time_limit
+from bench.warnings import noisy_reason
+from vocabulary import (
+    CaseContext,
+    CaseKind,
+    CellRecord,
+    Deployment,
+    Endpoint,
+    KxbenchError,
+    Outcome,
+    Place,
+    Probe,
+    ProbeReading,
+    ProbeScope,
+    Samples,
+    Target,
+    TargetError,
+    UnsupportedError,
+)
+
+CONSOLE_TAIL = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """What every cell of a run is given. ``binaries`` are the programs with USDT probes of ours."""
+
+    place: Place
+    scratch: Path
+    cache: Path
+    seed: int
+    generator_cpus: tuple[int, ...]
+    binaries: Mapping[str, Path]
+    cell_limit_s: float
+    progress: Callable[[str], None]
+
+
+@dataclass(slots=True)
+class _Observation:
+    """The cell's probes: attached around the timed part, read when it ends."""
+
+    probes: tuple[Probe, ...]
+    readings: list[ProbeReading] = field(default_factory=list)
+    opened: bool = False
+
+    @contextmanager
+    def around(self, bench: Workbench, deployment: Deployment, endpoint: Endpoint | None) -> Iterator[None]:
+        self.opened = True
+        scope = ProbeScope(
+            place=deployment.place,
+            watch_from=bench.place,
+            interface=deployment.interface,
+            endpoint=endpoint,
+            binaries={**bench.binaries, **deployment.probe_points},
+        )
+        with ExitStack() as stack:
+            attached = [stack.enter_context(probe.attach(scope)) for probe in self.probes]
+            yield
+        self.readings += attached
+
+
+def run_cell(
+    cell: Cell, target: Target, kind: CaseKind, probes: tuple[Probe, ...], bench: Workbench
+) -> tuple[CellRecord, list[Samples]]:
+    """Never raises for what the target, case or probe did: that is the cell's outcome. StoreError, Interrupted
+    and bugs of ours pass."""
+    started, began = time.time(), time.monotonic()
+    seen = _Observation(probes)
+    samples: list[Samples] = []
+    console, outcome, reason = "", Outcome.OK, ""
+    scratch = bench.scratch / f"cell-{cell.index}"
+    with observe_cell() as reading:
+        try:
+            with time_limit(bench.cell_limit_s):
+                scratch.mkdir(parents=True)
+                samples, console = _measure(cell, target, kind, seen, bench, scratch)
+        except UnsupportedError as error:
+            outcome, reason = Outcome.UNSUPPORTED, _told(error)
+        except TargetError as error:
+            outcome, reason, console = Outcome.FAILED, _told(error), error.console
+        except KxbenchError as error:
+            outcome, reason = Outcome.FAILED, _told(error)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    samples += [s for r in seen.readings for s in r.samples]
+    lost = sum(r.lost_events for r in seen.readings)
+    if outcome is Outcome.OK:
+        reason = _doubt(samples, lost, seen, reading)
+        outcome = Outcome.NOISY if reason else Outcome.OK
+    record = CellRecord(
+        **{name: getattr(cell, name) for name in ("index", "block", "target", "case", "kind", "params", "probes")},
+        outcome=outcome,
+        reason=reason,
+        started_s=started,
+        duration_s=time.monotonic() - began,
+        environment=reading,
+        console=console[-CONSOLE_TAIL:],
+        lost_events=lost,
+    )
+    return record, samples
+
+
+def _measure(
+    cell: Cell, target: Target, kind: CaseKind, seen: _Observation, bench: Workbench, scratch: Path
+) -> tuple[list[Samples], str]:
+    if not kind.needs <= target.capabilities():
+        lacking = ", ".join(sorted(kind.needs - target.capabilities()))
+        raise UnsupportedError(f"target {target.name} does not offer {lacking}")
+    if why := kind.missing():
+        raise UnsupportedError(why)
+    with target.deploy(scratch) as deployment:
+        context = CaseContext(
+            place=bench.place,
+            scratch=scratch,
+            cache=bench.cache,
+            seed=bench.seed * 1000 + max(cell.block, 0),
+            generator_cpus=bench.generator_cpus,
+            observed=lambda endpoint: seen.around(bench, deployment, endpoint),
+            progress=bench.progress,
+        )
+        try:
+            samples = list(kind.run(kind.params.model_validate(cell.params), deployment, context))
+        except TargetError as error:
+            error.console = error.console or deployment.console()
+            raise
+        if seen.probes and not seen.opened:
+            raise UnsupportedError(f"case {kind.name} has no timed part for probes")
+        return samples, deployment.console()
+
+
+def _doubt(samples: list[Samples], lost: int, seen: _Observation, reading: Mapping[str, float]) -> str:
+    """Why a measured cell is not to be trusted; empty when it is."""
+    if not samples:
+        return "no samples"
+    if lost:
+        return f"{lost} probe events lost of {lost + sum(r.events for r in seen.readings)}"
+    late = [s for s in samples if s.metric.name == "saturated" and s.values.size and s.values.max() > 0]
+    if late:
+        rates = ", ".join(str(s.labels.get("rate_per_s", "?")) for s in late)
+        return f"the generator could not keep up at {rates} requests/s"
+    return noisy_reason(reading)
+
+
+def _told(error: KxbenchError) -> str:
+    return f"{error} ({error.remedy})" if error.remedy else str(error)

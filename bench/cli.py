@@ -1,0 +1,269 @@
+"""The command line. Commands are thin: they read words, call a module, show what it gives."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.console import RunProgress, err, out, print_json, print_table
+from vocabulary import (
+    EXIT_CELL_FAILED,
+    EXIT_HOST,
+    EXIT_NEGATIVE,
+    KxbenchError,
+    Outcome,
+    RunState,
+    UsageError,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+app = typer.Typer(
+    help="Measure how close an alternative to the process comes to the process.\n\n"
+    "Start with [bold]kxbench run smoke[/] (a minute) or [bold]kxbench run[/] (the quick plan, five minutes); "
+    "then [bold]kxbench show latest[/]. Measuring needs root.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 tests failed, 2 wrong usage, 4 this machine lacks something, "
+    "5 a cell failed, 6 results could not be kept, 130/143 interrupted.",
+)
+
+StoreOption = Annotated[
+    str | None,
+    typer.Option(
+        "--store", envvar="KXBENCH_STORE", help="SQLite file or database URL (postgresql+psycopg://...)", metavar="URL"
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or 'latest'.")]
+
+
+@app.command()
+def setup() -> None:
+    """Install what is missing: system packages (apt) and the locked Python environment."""
+    # bench/bootstrap.py does this before there is an environment to import from; here it is done already
+    err.print("kxbench: set up already: nothing to do")
+
+
+@app.command()
+def doctor(json: JsonOption = False) -> None:
+    """Say what this machine can do, tested by doing it, and the remedy for what it cannot."""
+    from bench.doctor import examine
+
+    findings = list(examine())
+    if json:
+        print_json([finding.as_dict() for finding in findings])
+    else:
+        print_table(
+            "",
+            ["", "capability", "found", "remedy"],
+            [("yes" if f.ok else "no", f.name, f.detail, "" if f.ok else f.remedy) for f in findings],
+        )
+    if any(not f.ok and f.required for f in findings):
+        raise typer.Exit(EXIT_HOST)
+
+
+@app.command("list")
+def list_(
+    what: Annotated[
+        str, typer.Argument(help="plans, targets, cases, probes or runs; without it all but runs")
+    ] = "",
+    json: JsonOption = False,
+    store: StoreOption = None,
+) -> None:
+    """List what there is to run, and what has been run."""
+    from bench.catalogue import SECTIONS, rows
+
+    if what and what not in SECTIONS:
+        raise UsageError(f"nothing called {what!r} to list", remedy=f"one of: {', '.join(SECTIONS)}")
+    chosen = [what] if what else [s for s in SECTIONS if s != "runs"]
+    listing = {section: rows(section, store) for section in chosen}
+    if json:
+        print_json(listing if not what else listing[what])
+        return
+    for section, entries in listing.items():
+        columns = list(entries[0]) if entries else ["none yet"]
+        print_table(f"[bold]{section}[/]", columns, [list(map(_plain, e.values())) for e in entries])
+        out.print()
+
+
+def _plain(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+@app.command()
+def run(
+    plan: Annotated[str, typer.Argument(help="A built-in plan (smoke, quick, paper) or a TOML file.")] = "quick",
+    target: Annotated[
+        list[str] | None, typer.Option("--target", help="Only this target; again for more. process@b is a second one.")
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option("--only", help="Only cases of this kind; again for more.")] = None,
+    blocks: Annotated[int | None, typer.Option("--blocks", help="Deployments of each cell.", min=1, max=1000)] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of order and data.", min=0)] = None,
+    no_probes: Annotated[bool, typer.Option("--no-probes", help="Leave out the cells with eBPF probes.")] = False,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Measure: run a plan, keep every result, write the report.
+
+    Every (target, case) is deployed afresh once in each block, in an order shuffled by the seed. Ctrl-C stops cleanly and
+    keeps what was measured; [bold]kxbench resume latest[/] finishes it.
+    """
+    from bench import engine
+    from bench.plan import load, select
+    from results.store import Store
+
+    chosen = select(engine.with_options(load(plan), blocks, seed, no_probes), target or [], only or [])
+    engine.demand_root()
+    with Store.open(store) as opened:
+        _conclude(engine.start(chosen, plan, opened, RunProgress()), opened, json)
+
+
+@app.command()
+def resume(
+    run: RunArgument = "latest",
+    failed: Annotated[bool, typer.Option("--failed", help="Run the failed and noisy cells again as well.")] = False,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Finish an interrupted run: the cells it lacks, in the order they were to have."""
+    from bench import engine
+    from results.store import Store
+
+    engine.demand_root()
+    with Store.open(store) as opened:
+        again = (Outcome.FAILED, Outcome.NOISY) if failed else ()
+        _conclude(engine.resume(opened.run(run), opened, RunProgress(), again), opened, json)
+
+
+def _conclude(finished: "engine.Finished", store: "Store", json: bool) -> None:  # type: ignore[name-defined]  # noqa: F821
+    """The same ending for run and resume: the figures, where the report is, the exit code."""
+    from bench.views import headline, write_reports
+
+    paths = write_reports(store, finished.run_id)
+    counts = {str(outcome): count for outcome, count in finished.outcomes.items() if count}
+    if json:
+        print_json(
+            {"run": finished.run_id, "state": finished.state, "outcomes": counts, "left": finished.left}
+            | {"report": str(paths[0]), "markdown": str(paths[1])}
+        )
+    else:
+        headline(store, finished.run_id)
+        told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+        out.print(f"[bold]{finished.state}[/]: {told or 'no cells'}" + (f", {finished.left} not run" if finished.left else ""))
+        if finished.state is RunState.INTERRUPTED:
+            out.print(f"go on with: kxbench resume {finished.run_id}")
+        out.print(f"report: {paths[0]}")
+    if finished.exit_code:
+        raise typer.Exit(finished.exit_code)
+    if finished.outcomes[Outcome.FAILED]:
+        raise typer.Exit(EXIT_CELL_FAILED)
+
+
+@app.command()
+def show(
+    run: RunArgument = "latest",
+    cells: Annotated[bool, typer.Option("--cells", help="Every cell with its outcome, instead of the figures.")] = False,
+    kind: Annotated[str | None, typer.Option("--only", help="Only cases of this kind.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every series; without it those that are judged.")] = False,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show a run's figures: median over deployments with its 95 % interval."""
+    from bench.views import show_cells, show_run
+    from results.store import Store
+
+    with Store.open(store) as opened:
+        (show_cells if cells else show_run)(opened, opened.run(run), kind, all_, json)
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(metavar="RUN", help="The baseline run.")],
+    b: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="The run to compare; without it the first run's targets are.")
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every judged series; without it the significant ones.")] = False,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Compare two runs, or the targets within one run block by block: ratio, interval, corrected p."""
+    from bench.views import show_comparison
+    from results.store import Store
+
+    with Store.open(store) as opened:
+        show_comparison(opened, opened.run(a), opened.run(b) if b else None, all_, json)
+
+
+@app.command()
+def report(
+    run: RunArgument = "latest",
+    out_dir: Annotated[Path | None, typer.Option("--out", help="Directory for report.html and report.md.")] = None,
+    store: StoreOption = None,
+) -> None:
+    """Write the report of a run: one HTML file that works offline, and a markdown summary."""
+    from bench.views import write_reports
+    from results.store import Store
+
+    with Store.open(store) as opened:
+        for path in write_reports(opened, opened.run(run).run_id, out_dir):
+            out.print(str(path), markup=False)
+
+
+@app.command()
+def export(
+    run: RunArgument = "latest",
+    format_: Annotated[str, typer.Option("--format", help="json, csv or parquet.")] = "json",
+    out_path: Annotated[
+        Path | None, typer.Option("--out", help="File (json) or directory (csv, parquet); default: named after the run.")
+    ] = None,
+    store: StoreOption = None,
+) -> None:
+    """Export a run with every raw sample. The JSON schema is in docs/export.md."""
+    from results.export import export_run
+    from results.store import Store
+
+    with Store.open(store) as opened:
+        out.print(str(export_run(opened, opened.run(run).run_id, format_, out_path)), markup=False)
+
+
+@app.command()
+def clean(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed, remove nothing.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Remove what killed runs left behind: processes, namespaces, taps, cgroups. Living runs are not touched."""
+    from bench.engine import demand_root
+    from targets.lab import leftovers, remove
+
+    demand_root()
+    found = leftovers()
+    if not dry_run:
+        remove(found)
+    if json:
+        print_json([{"kind": str(item.kind), "name": str(item.name)} for item in found])
+    elif found:
+        verb = "would remove" if dry_run else "removed"
+        for item in found:
+            out.print(f"{verb} {item.kind} {item.name}", markup=False)
+    else:
+        out.print("nothing left behind")
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def test(
+    arguments: Annotated[list[str] | None, typer.Argument(help="Passed to pytest.")] = None,
+    env: Annotated[str, typer.Option("--env", help="tox environments: lint, types, tests.")] = "lint,types,tests",
+) -> None:
+    """Run the tests through tox: lint, types, and everything from units to end to end."""
+    argv = [sys.executable, "-m", "tox", "run", "-e", env]
+    if arguments:
+        argv += ["--", *arguments]
+    if subprocess.run(argv, cwd=ROOT, check=False).returncode:
+        raise typer.Exit(EXIT_NEGATIVE)
+
+
+__all__ = ["KxbenchError", "app"]

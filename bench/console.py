@@ -1,0 +1,111 @@
+"""What the person sees: progress, tables, JSON, errors."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from bench.plan import Cell
+from vocabulary import CellRecord, KxbenchError, Outcome, RunRecord
+
+out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+STYLES = {Outcome.OK: "green", Outcome.FAILED: "red", Outcome.UNSUPPORTED: "yellow", Outcome.NOISY: "magenta"}
+
+
+def print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str, allow_nan=False) + "\n")
+
+
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[str] = ()
+) -> None:
+    """A table for eyes; cells are text, not markup."""
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(str(cell)) for cell in row))
+    out.print(table)
+
+
+def print_error(error: KxbenchError) -> None:
+    err.print(f"[bold red]kxbench:[/] {escape(str(error))}")
+    if error.remedy:
+        err.print(f"  [bold]remedy:[/] {escape(error.remedy)}")
+
+
+class RunProgress:
+    """A bar with the time left on a terminal; elsewhere one line a stage and one for each cell that is not ok."""
+
+    def __init__(self) -> None:
+        self.terminal = err.is_terminal
+        self.bar = Progress(
+            SpinnerColumn(),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}", markup=False),
+            console=err,
+            transient=True,
+            disable=not self.terminal,
+        )
+        self.task = self.bar.add_task("starting", total=None)
+        self.cell = ""
+        self.to_do = self.done = 0
+        self.bar.start()
+
+    def stage(self, what: str) -> None:
+        if self.to_do == 0 and not self.terminal:
+            err.print(f"kxbench: {escape(what)}")
+        self.bar.update(self.task, description=f"{self.cell}: {what}" if self.cell else what)
+
+    def began(self, run: RunRecord, to_do: int) -> None:
+        self.to_do = to_do
+        self.bar.update(self.task, total=to_do, completed=0)
+        err.print(f"kxbench: run [bold]{run.run_id}[/], plan {run.plan_name}, seed {run.seed}, {to_do} cells")
+        for warning in run.warnings:
+            err.print(f"  [yellow]warning:[/] {escape(warning)}")
+
+    def cell_began(self, cell: Cell) -> None:
+        probes = f" +{'+'.join(cell.probes)}" if cell.probes else ""
+        block = f"block {cell.block + 1}" if cell.block >= 0 else "warm-up"
+        self.cell = f"{block}, {cell.target} {cell.case}{probes}"
+        self.bar.update(self.task, description=self.cell)
+
+    def cell_ended(self, record: CellRecord) -> None:
+        self.done += 1
+        self.bar.update(self.task, advance=1)
+        if record.outcome is not Outcome.OK:
+            style = STYLES[record.outcome]
+            err.print(f"  [{style}]{record.outcome}[/] {escape(self.cell)}: {escape(record.reason)}")
+        elif not self.terminal and self.done % max(self.to_do // 10, 1) == 0:
+            err.print(f"kxbench: {self.done} of {self.to_do} cells done")
+
+    def note(self, what: str) -> None:
+        err.print(f"  [yellow]note:[/] {escape(what)}")
+
+    def ended(self) -> None:
+        self.bar.stop()
+
+
+def quantity(value: float, unit: str) -> str:
+    """A number for people, in the unit's own scale: 41.2 µs, 12.3 k/s, 1.5 MiB."""
+    if value != value:
+        return "?"
+    scales: Mapping[str, Sequence[tuple[float, str]]] = {
+        "ns": ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1, "ns")),
+        "ops/s": ((1e6, "M/s"), (1e3, "k/s"), (1, "/s")),
+        "bytes": ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "B")),
+        "bytes/s": ((2**30, "GiB/s"), (2**20, "MiB/s"), (2**10, "KiB/s"), (1, "B/s")),
+    }
+    if unit not in scales:
+        return f"{value:.4g}" if unit == "1" else f"{value:.4g} {unit}"
+    factor, name = next((s for s in scales[unit] if abs(value) >= s[0]), scales[unit][-1])
+    return f"{value / factor:.3g} {name}" if abs(value / factor) < 1000 else f"{value / factor:.0f} {name}"

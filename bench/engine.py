@@ -1,0 +1,221 @@
+"""Runs a plan: builds, shuffles, deploys, measures, and keeps every cell before the next one starts."""
+
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import bench.environment as environment
+import bench.warnings as warnings
+from bench.cell import Workbench, run_cell
+from bench.plan import Cell, Plan, parse, schedule, validate
+from bench.signals import Interrupted, interruptible
+from probes import PROBES, make_probe
+from results.store import Store
+from targets import make_target
+from targets.lab import Lab
+from vocabulary import (
+    CaseKind,
+    CellRecord,
+    HostError,
+    Outcome,
+    Probe,
+    RunRecord,
+    RunState,
+    Target,
+    UsageError,
+)
+from workloads import build_all, case_kind, programs
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = ROOT / "build" / "cache"
+
+
+class Reporter(Protocol):
+    """Tells the person how a run goes."""
+
+    def stage(self, what: str) -> None: ...
+    def began(self, run: RunRecord, to_do: int) -> None: ...
+    def cell_began(self, cell: Cell) -> None: ...
+    def cell_ended(self, record: CellRecord) -> None: ...
+    def note(self, what: str) -> None: ...
+    def ended(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a run ended. ``outcomes`` counts the cells of this call; ``left`` those not run."""
+
+    run_id: str
+    state: RunState
+    outcomes: dict[Outcome, int]
+    left: int
+    exit_code: int = 0
+
+
+def new_run_id() -> str:
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
+
+
+def start(plan: Plan, where: str, store: Store, reporter: Reporter) -> Finished:
+    """Run a plan from its first cell. Raises KxbenchError for what stops a run before it begins."""
+    validate(plan, where, case_kind, PROBES)
+    described = environment.describe()
+    run = RunRecord(
+        run_id=new_run_id(),
+        plan_name=plan.name,
+        plan=plan.model_dump(mode="json"),
+        seed=plan.seed,
+        state=RunState.RUNNING,
+        started_s=time.time(),
+        finished_s=None,
+        environment={**described, "fingerprint": environment.fingerprint(described)},
+        warnings=tuple(str(w) for w in warnings.for_environment(described)),
+        commit=str(described.get("git_commit") or ""),
+        cells_planned=len(schedule(plan)),
+    )
+    return _Run(run, plan, schedule(plan), store, reporter).execute(lambda: store.create_run(run))
+
+
+def resume(run: RunRecord, store: Store, reporter: Reporter, again: Sequence[Outcome] = ()) -> Finished:
+    """Run the cells that a run still lacks, in their order, and those that ended in ``again``."""
+    plan = parse(run.plan, where=f"run {run.run_id}")
+    validate(plan, f"run {run.run_id}", case_kind, PROBES)
+    done = {cell.index for cell in store.cells(run.run_id) if cell.outcome not in again}
+    cells = [cell for cell in schedule(plan) if cell.index not in done]
+    return _Run(run, plan, cells, store, reporter).execute(
+        lambda: store.finish_run(run.run_id, RunState.RUNNING, None)
+    )
+
+
+class _Run:
+    """A run under way: what ``start`` and ``resume`` share."""
+
+    def __init__(self, run: RunRecord, plan: Plan, cells: Sequence[Cell], store: Store, reporter: Reporter) -> None:
+        self.run, self.plan, self.cells, self.store, self.reporter = run, plan, cells, store, reporter
+        self.outcomes: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
+        self.done = 0
+
+    def execute(self, register: Callable[[], None]) -> Finished:
+        state, exit_code, registered = RunState.INTERRUPTED, 0, False
+        with interruptible():
+            try:
+                with ExitStack() as stack:
+                    prepared = self._prepare(stack)
+                    register()
+                    registered = True
+                    self.reporter.began(self.run, len(self.cells))
+                    self._cells(*prepared)
+                    state = RunState.FINISHED
+            except Interrupted as interrupt:
+                exit_code = interrupt.exit_code
+            finally:
+                self.reporter.ended()
+                if registered:
+                    self.store.finish_run(self.run.run_id, state, time.time())
+        if not registered:
+            raise UsageError("stopped before the first cell: nothing was measured")
+        return Finished(self.run.run_id, state, self.outcomes, len(self.cells) - self.done, exit_code)
+
+    def _prepare(
+        self, stack: ExitStack
+    ) -> tuple[dict[str, Target], dict[str, CaseKind], dict[str, Probe], Workbench]:
+        self.reporter.stage("building the C parts")
+        build_all(self.reporter.stage)
+        kinds = {cell.kind: case_kind(cell.kind) for cell in self.cells}
+        probes = {name: make_probe(name) for cell in self.cells for name in cell.probes}
+        for probe in probes.values():
+            stack.callback(probe.close)
+        scratch = Path(tempfile.mkdtemp(prefix=f"kxb-{self.run.run_id}-"))
+        scratch.chmod(0o755)  # servers that drop privileges read their data under it
+        stack.callback(shutil.rmtree, scratch, ignore_errors=True)
+        self.reporter.stage("making the namespaces")
+        lab = stack.enter_context(Lab(self.run.run_id))
+        targets = {name: make_target(name, lab) for name in dict.fromkeys(c.target for c in self.cells)}
+        for target in targets.values():
+            if why := target.missing():
+                self.reporter.note(f"target {target.name}: {why}")
+            else:
+                self.reporter.stage(f"building target {target.name}")
+                target.build()
+        CACHE.mkdir(parents=True, exist_ok=True)
+        bench = Workbench(
+            place=lab.place,
+            scratch=scratch,
+            cache=CACHE,
+            seed=self.plan.seed,
+            generator_cpus=_generator_cpus(),
+            binaries=programs(),
+            cell_limit_s=self.plan.cell_limit_s,
+            progress=self.reporter.stage,
+        )
+        return targets, kinds, probes, bench
+
+    def _cells(
+        self,
+        targets: dict[str, Target],
+        kinds: dict[str, CaseKind],
+        probes: dict[str, Probe],
+        bench: Workbench,
+    ) -> None:
+        began = time.monotonic()
+        per_block = max(len(self.cells) // max(self.plan.blocks + self.plan.warmup, 1), 1)
+        block_began, block = began, self.cells[0].block if self.cells else 0
+        for cell in self.cells:
+            if cell.block != block:
+                now = time.monotonic()
+                if now - began + (now - block_began) > self.plan.budget_s:
+                    self.reporter.note(
+                        f"the budget of {self.plan.budget_s:.0f} s leaves no time for block {cell.block}: "
+                        f"{len(self.cells) - self.done} cells not run ({per_block} a block)"
+                    )
+                    return
+                block, block_began = cell.block, now
+            self.reporter.cell_began(cell)
+            record, samples = run_cell(
+                cell, targets[cell.target], kinds[cell.kind], tuple(probes[n] for n in cell.probes), bench
+            )
+            if record.outcome in (Outcome.FAILED, Outcome.UNSUPPORTED):
+                samples = []  # half a measurement is not one
+            self.store.add_cell(self.run.run_id, record, samples)
+            self.done += 1
+            self.outcomes[record.outcome] += 1
+            self.reporter.cell_ended(record)
+
+
+def _generator_cpus() -> tuple[int, ...]:
+    """Where load is made: the last of our CPUs; the system under test has the others, and is not pinned."""
+    return (max(os.sched_getaffinity(0)),)
+
+
+def with_options(
+    plan: Plan, blocks: int | None, seed: int | None, no_probes: bool
+) -> Plan:
+    """The plan with the command line's wishes. Raises UsageError where one is out of range."""
+    changed: dict[str, Any] = plan.model_dump(mode="json")
+    changed |= {key: value for key, value in (("blocks", blocks), ("seed", seed)) if value is not None}
+    if no_probes:
+        changed["cases"] = [{**case, "probes": []} for case in changed["cases"]]
+    return parse(changed, where="command line")
+
+
+def demand_root() -> None:
+    """Raises HostError: namespaces, cgroups and eBPF need root."""
+    if os.geteuid() != 0:
+        raise HostError(
+            "measuring needs root (network namespaces, cgroups, eBPF)", remedy="run it again with sudo"
+        )
+
+
+def abandoned(store: Store, living: Callable[[str], bool]) -> list[RunRecord]:
+    """Runs marked running whose suite is gone (kill -9): marked interrupted here, so that they can be resumed."""
+    dead = [r for r in store.runs() if r.state is RunState.RUNNING and not living(r.run_id)]
+    for run in dead:
+        store.finish_run(run.run_id, RunState.INTERRUPTED, None)
+    return [replace(run, state=RunState.INTERRUPTED) for run in dead]
