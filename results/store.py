@@ -1,0 +1,236 @@
+"""The store: runs and cells in a database, raw samples in Parquet files beside it.
+
+A cell is durable when ``add_cell`` returns: its file is written under a temporary name, synced and renamed,
+then its row is committed. A crash in between leaves a file that no row names: never read, swept later."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import URL, Connection, Engine, delete, insert, select, update
+
+from results import samples as parquet
+from results.database import DEFAULT, connect, describe, url_of
+from results.faults import storing
+from results.tables import CELLS, RUNS, cell_of, cell_row, run_of, run_row
+from vocabulary import CellRecord, RunRecord, RunState, Samples, StoreError, UsageError
+
+_MOST_CANDIDATES = 5
+
+
+class Store:
+    """Use as a context manager. Every method raises StoreError when the disk or database fails."""
+
+    def __init__(self, engine: Engine, url: URL, samples_dir: Path, writable: bool) -> None:
+        self._engine, self.url, self.samples_dir, self.writable = engine, url, samples_dir, writable
+
+    @classmethod
+    def open(cls, where: str | Path | None = None, samples_dir: Path | None = None) -> Self:
+        """Open or make a store: a path (file or directory), a URL, or by default ``results/store``.
+
+        Samples go to ``samples`` beside an SQLite file; for PostgreSQL to ``samples_dir``, by default
+        that of ``results/store``. Raises StoreError, and UsageError for a URL of another kind."""
+        url = url_of(where)
+        if samples_dir is None:
+            beside = Path(str(url.database)) if url.drivername == "sqlite" else DEFAULT
+            samples_dir = beside.parent / "samples"
+        engine, writable = connect(url)
+        return cls(engine, url, Path(samples_dir), writable)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def where(self) -> str:
+        """The file, or the URL without its password."""
+        return describe(self.url)
+
+    # runs
+
+    def create_run(self, run: RunRecord) -> None:
+        """Keep a new run. Raises StoreError if one of that id is there."""
+        if (
+            Path(run.run_id).name != run.run_id
+            or run.run_id in ("", ".", "..")
+            or not run.run_id.isprintable()
+        ):
+            raise StoreError(f"{run.run_id!r} cannot name a run", remedy="use letters, digits and dashes")
+        with self._writing(f"run {run.run_id} was not created") as connection:
+            connection.execute(insert(RUNS), run_row(run))
+
+    def update_run(self, run: RunRecord) -> None:
+        """Replace a run's record (a resumed run is running again, warnings were added)."""
+        with self._writing(f"run {run.run_id} was not updated") as connection:
+            changed = connection.execute(update(RUNS).where(RUNS.c.run_id == run.run_id), run_row(run))
+            if not changed.rowcount:
+                raise _no_run(run.run_id, self.where)
+
+    def finish_run(self, run_id: str, state: RunState, finished_s: float | None) -> None:
+        """Mark a run's end and sweep what a crash left in its directory."""
+        run = self._exact(run_id)
+        self.update_run(replace(run, state=state, finished_s=finished_s))
+        self.sweep(run_id)
+
+    def runs(self) -> list[RunRecord]:
+        """All runs, the oldest first."""
+        with storing("the runs cannot be read", self.where), self._engine.connect() as connection:
+            rows = connection.execute(select(RUNS).order_by(RUNS.c.started_s, RUNS.c.run_id)).mappings()
+            return [run_of(row) for row in rows]
+
+    def run(self, name: str = "latest") -> RunRecord:
+        """A run by its id, a unique beginning of it, or ``latest``. Raises UsageError with suggestions."""
+        runs = self.runs()
+        ids = [run.run_id for run in runs]
+        if name == "latest" and runs:
+            return runs[-1]
+        matches = [run for run in runs if run.run_id == name] or [
+            run for run in runs if name and run.run_id.startswith(name)
+        ]
+        if len(matches) == 1:
+            return matches[0]
+        if not runs:
+            raise UsageError("the store holds no run", where=self.where, remedy="make one with `kxbench run`")
+        if matches:
+            near = [run.run_id for run in matches]
+            raise UsageError(f"{name!r} begins {len(near)} runs", remedy=f"name one: {_listed(near)}")
+        near = difflib.get_close_matches(name, ids, n=_MOST_CANDIDATES, cutoff=0.4) or ids[::-1]
+        raise UsageError(
+            f"no run {name!r}", where=self.where, remedy=f"did you mean: {_listed(near)}, latest?"
+        )
+
+    def delete_run(self, run_id: str) -> None:
+        """Remove a run, its cells and its files."""
+        with self._writing(f"run {run_id} was not deleted") as connection:
+            connection.execute(delete(CELLS).where(CELLS.c.run_id == run_id))
+            if not connection.execute(delete(RUNS).where(RUNS.c.run_id == run_id)).rowcount:
+                raise _no_run(run_id, self.where)
+        self.sweep(run_id)
+
+    # cells
+
+    def add_cell(self, run_id: str, cell: CellRecord, series: Sequence[Samples]) -> None:
+        """Keep a cell with its samples, on disk when this returns; one of the same index is replaced.
+
+        Raises StoreError; then neither the cell nor what it would have replaced has changed. Values that
+        are not finite are refused, naming their series."""
+        where = f"cell {cell.index} ({cell.case} on {cell.target})"
+        for samples in series:
+            parquet.check(samples, where)
+        content = parquet.encode(run_id, cell, series) if series else None
+        directory = self.samples_dir / run_id
+        earlier = self._samples_file(run_id, cell.index)
+        name = None if content is None else _file_name(cell.index, earlier)
+        row = cell_row(run_id, cell, len(series), name)
+        if content is not None and name is not None:
+            with storing(f"{where} was not kept", str(directory / name)):
+                self._make_directory(directory)
+                parquet.write_durably(directory / name, content)
+        with self._writing(f"{where} was not kept") as connection:
+            key = (CELLS.c.run_id == run_id) & (CELLS.c.cell == cell.index)
+            connection.execute(delete(CELLS).where(key))
+            connection.execute(insert(CELLS), row)
+        if earlier and earlier != name:
+            (directory / earlier).unlink(missing_ok=True)
+
+    def cells(self, run_id: str) -> list[CellRecord]:
+        """A run's cells in the order of their index."""
+        return [cell for cell, _file in self._cells(run_id)]
+
+    def samples(
+        self, run_id: str, cell_index: int | None = None
+    ) -> Iterator[tuple[CellRecord, list[Samples]]]:
+        """Each cell with its samples, or the one asked for; one cell in memory at a time.
+
+        Raises StoreError naming the file if it is gone or corrupt, UsageError if there is no such cell."""
+        found = self._cells(run_id, cell_index)
+        if cell_index is not None and not found:
+            raise UsageError(f"run {run_id} has no cell {cell_index}", remedy="see `kxbench show RUN`")
+        for cell, name in found:
+            if name is None:
+                yield cell, []
+                continue
+            path = self.samples_dir / run_id / name
+            with storing(f"the samples of cell {cell.index} cannot be read", str(path)):
+                series = parquet.read(path)
+            yield cell, series
+
+    def sample_files(self, run_id: str) -> list[Path]:
+        """The Parquet files of a run's cells: what a query may read, without what a crash left."""
+        return [self.samples_dir / run_id / name for _cell, name in self._cells(run_id) if name]
+
+    def sweep(self, run_id: str) -> int:
+        """Remove files of a run that no row names; only when nobody is adding cells to it. How many."""
+        directory = self.samples_dir / run_id
+        if not directory.is_dir():
+            return 0
+        kept = set(self.sample_files(run_id))
+        with storing("left-over files cannot be removed", str(directory)):
+            stray = [path for path in directory.iterdir() if path not in kept]
+            for path in stray:
+                path.unlink()
+            if not kept:
+                directory.rmdir()
+        return len(stray)
+
+    # inside
+
+    @contextmanager
+    def _writing(self, what: str) -> Iterator[Connection]:
+        """A transaction, committed at the end of the ``with``."""
+        if not self.writable:
+            raise StoreError(
+                f"{what}: the store is read-only", where=self.where, remedy="make it writable, or copy it"
+            )
+        with storing(what, self.where), self._engine.begin() as connection:
+            yield connection
+
+    def _exact(self, run_id: str) -> RunRecord:
+        with storing("the run cannot be read", self.where), self._engine.connect() as connection:
+            row = connection.execute(select(RUNS).where(RUNS.c.run_id == run_id)).mappings().first()
+        if row is None:
+            raise _no_run(run_id, self.where)
+        return run_of(row)
+
+    def _cells(self, run_id: str, index: int | None = None) -> list[tuple[CellRecord, str | None]]:
+        query = select(CELLS).where(CELLS.c.run_id == run_id).order_by(CELLS.c.cell)
+        if index is not None:
+            query = query.where(CELLS.c.cell == index)
+        with storing("the cells cannot be read", self.where), self._engine.connect() as connection:
+            return [(cell_of(row), row["samples_file"]) for row in connection.execute(query).mappings()]
+
+    def _samples_file(self, run_id: str, index: int) -> str | None:
+        query = select(CELLS.c.samples_file).where((CELLS.c.run_id == run_id) & (CELLS.c.cell == index))
+        with storing("the store cannot be read", self.where), self._engine.connect() as connection:
+            return connection.execute(query).scalar()
+
+    def _make_directory(self, directory: Path) -> None:
+        if not directory.is_dir():
+            directory.mkdir(parents=True, exist_ok=True)
+            parquet.sync_directory(directory.parent)
+
+
+def _file_name(index: int, earlier: str | None) -> str:
+    """``00003.parquet``; its replacement has another name, so that the row of the old one stays true
+    until the new one is committed."""
+    name = f"{index:05d}.parquet"
+    return f"{index:05d}-again.parquet" if earlier == name else name
+
+
+def _no_run(run_id: str, where: str) -> StoreError:
+    return StoreError(f"no run {run_id!r}", where=where, remedy="see `kxbench list`")
+
+
+def _listed(ids: list[str]) -> str:
+    return ", ".join(ids[:_MOST_CANDIDATES]) + (", ..." if len(ids) > _MOST_CANDIDATES else "")
