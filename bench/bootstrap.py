@@ -18,7 +18,9 @@ PYTHON = Path("/usr/bin/python3")
 LOCK = ROOT / "requirements.lock"
 PACKAGES = ROOT / "system-packages.txt"
 POLICY = Path("/usr/sbin/policy-rc.d")
-POLICY_TEXT = "#!/bin/sh\n# kxbench setup: do not start the servers it installs; removed when it ends\nexit 101\n"
+POLICY_TEXT = (
+    "#!/bin/sh\n# kxbench setup: do not start the servers it installs; removed when it ends\nexit 101\n"
+)
 
 EXIT_USAGE, EXIT_HOST = 2, 4
 SETS_UP = {"run", "test", "setup"}
@@ -70,7 +72,7 @@ def missing_packages() -> list[tuple[bool, list[str]]]:
     if not shutil.which("dpkg-query"):
         raise SetupError(
             "this is not a Debian or Ubuntu system (no dpkg-query)",
-            f"install the equivalents of {PACKAGES.name} by hand and use a Debian 12+ or Ubuntu 24.04 machine",
+            f"use Debian 12 or newer, or Ubuntu 24.04",
         )
     architecture = output_of("dpkg", "--print-architecture").strip()
     wanted = wanted_packages(PACKAGES.read_text(), architecture)
@@ -98,7 +100,9 @@ def choose(missing: Sequence[tuple[bool, list[str]]]) -> tuple[list[str], list[s
 
 
 def candidate(name: str) -> str:
-    return "\n".join(line for line in output_of("apt-cache", "policy", name).splitlines() if "Candidate:" in line)
+    return "\n".join(
+        line for line in output_of("apt-cache", "policy", name).splitlines() if "Candidate:" in line
+    )
 
 
 @contextlib.contextmanager
@@ -118,7 +122,13 @@ def servers_stay_stopped() -> Iterator[None]:
 def run_step(argv: Sequence[str], remedy: str) -> None:
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     done = subprocess.run(
-        argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        argv,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )
     if done.returncode:
         sys.stderr.write("".join(f"  {line}\n" for line in done.stdout.splitlines()[-15:]))
@@ -134,14 +144,17 @@ def install_packages(missing: Sequence[tuple[bool, list[str]]]) -> list[str]:
             "run ./kxbench setup as root (sudo ./kxbench setup)",
         )
     say("refreshing the package lists (apt-get update)")
-    run_step(["apt-get", "update"], "check the machine's package sources and network, then run ./kxbench setup again")
+    run_step(
+        ["apt-get", "update"],
+        "check the machine's package sources and network, then run ./kxbench setup again",
+    )
     chosen, skipped = choose(missing)
     if chosen:
         say(f"installing system packages: {' '.join(chosen)}")
         with servers_stay_stopped():
             run_step(
                 ["apt-get", "install", "-y", "--no-install-recommends", *chosen],
-                "fix what apt reports above (dpkg --configure -a helps after a crash), then run ./kxbench setup again",
+                "mend what apt reports above (after a crash: dpkg --configure -a), then set up again",
             )
     return skipped
 
@@ -178,9 +191,10 @@ def write_stamp(skipped: Sequence[str]) -> None:
 
 def set_up(dry_run: bool) -> bool:
     """Bring the machine to what the two lists say. True if something was (or, dry, would be) done."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - an older one may well start this file
         raise SetupError(
-            f"/usr/bin/python3 is {sys.version.split()[0]}", "use Debian 12 or newer, or Ubuntu 24.04 (Python 3.11+)"
+            f"/usr/bin/python3 is {sys.version.split()[0]}",
+            "use Debian 12 or newer, or Ubuntu 24.04 (Python 3.11+)",
         )
     missing = missing_packages()
     current = environment_is_current()

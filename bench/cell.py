@@ -73,8 +73,8 @@ class _Observation:
 def run_cell(
     cell: Cell, target: Target, kind: CaseKind, probes: tuple[Probe, ...], bench: Workbench
 ) -> tuple[CellRecord, list[Samples]]:
-    """Never raises for what the target, case or probe did: that is the cell's outcome. StoreError, Interrupted
-    and bugs of ours pass."""
+    """Never raises for what the target, case or probe did: that is the cell's outcome. Interrupted and
+    bugs of ours pass."""
     started, began = time.time(), time.monotonic()
     seen = _Observation(probes)
     samples: list[Samples] = []
@@ -99,7 +99,10 @@ def run_cell(
         reason = _doubt(samples, lost, seen, reading)
         outcome = Outcome.NOISY if reason else Outcome.OK
     record = CellRecord(
-        **{name: getattr(cell, name) for name in ("index", "block", "target", "case", "kind", "params", "probes")},
+        **{
+            name: getattr(cell, name)
+            for name in ("index", "block", "target", "case", "kind", "params", "probes")
+        },
         outcome=outcome,
         reason=reason,
         started_s=started,

@@ -21,8 +21,8 @@ from vocabulary import (
 ROOT = Path(__file__).resolve().parent.parent
 app = typer.Typer(
     help="Measure how close an alternative to the process comes to the process.\n\n"
-    "Start with [bold]kxbench run smoke[/] (a minute) or [bold]kxbench run[/] (the quick plan, five minutes); "
-    "then [bold]kxbench show latest[/]. Measuring needs root.",
+    "Start with [bold]kxbench run smoke[/] (a minute) or [bold]kxbench run[/] (the quick plan, five "
+    "minutes); then [bold]kxbench show latest[/]. Measuring needs root.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -34,11 +34,16 @@ app = typer.Typer(
 StoreOption = Annotated[
     str | None,
     typer.Option(
-        "--store", envvar="KXBENCH_STORE", help="SQLite file or database URL (postgresql+psycopg://...)", metavar="URL"
+        "--store",
+        envvar="KXBENCH_STORE",
+        help="SQLite file or database URL (postgresql+psycopg://...)",
+        metavar="URL",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or 'latest'.")]
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or 'latest'.")
+]
 
 
 @app.command()
@@ -96,21 +101,30 @@ def _plain(value: object) -> str:
 
 @app.command()
 def run(
-    plan: Annotated[str, typer.Argument(help="A built-in plan (smoke, quick, paper) or a TOML file.")] = "quick",
+    plan: Annotated[
+        str, typer.Argument(help="A built-in plan (smoke, quick, paper) or a TOML file.")
+    ] = "quick",
     target: Annotated[
-        list[str] | None, typer.Option("--target", help="Only this target; again for more. process@b is a second one.")
+        list[str] | None,
+        typer.Option("--target", help="Only this target; again for more. process@b is a second one."),
     ] = None,
-    only: Annotated[list[str] | None, typer.Option("--only", help="Only cases of this kind; again for more.")] = None,
-    blocks: Annotated[int | None, typer.Option("--blocks", help="Deployments of each cell.", min=1, max=1000)] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="Only cases of this kind; again for more.")
+    ] = None,
+    blocks: Annotated[
+        int | None, typer.Option("--blocks", help="Deployments of each cell.", min=1, max=1000)
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of order and data.", min=0)] = None,
-    no_probes: Annotated[bool, typer.Option("--no-probes", help="Leave out the cells with eBPF probes.")] = False,
+    no_probes: Annotated[
+        bool, typer.Option("--no-probes", help="Leave out the cells with eBPF probes.")
+    ] = False,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Measure: run a plan, keep every result, write the report.
 
-    Every (target, case) is deployed afresh once in each block, in an order shuffled by the seed. Ctrl-C stops cleanly and
-    keeps what was measured; [bold]kxbench resume latest[/] finishes it.
+    Every (target, case) is deployed afresh once in each block, in an order shuffled by the seed. Ctrl-C stops
+    cleanly and keeps what was measured; [bold]kxbench resume latest[/] finishes it.
     """
     from bench import engine
     from bench.plan import load, select
@@ -125,7 +139,9 @@ def run(
 @app.command()
 def resume(
     run: RunArgument = "latest",
-    failed: Annotated[bool, typer.Option("--failed", help="Run the failed and noisy cells again as well.")] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Run the failed and noisy cells again as well.")
+    ] = False,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -153,7 +169,10 @@ def _conclude(finished: "engine.Finished", store: "Store", json: bool) -> None: 
     else:
         headline(store, finished.run_id)
         told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
-        out.print(f"[bold]{finished.state}[/]: {told or 'no cells'}" + (f", {finished.left} not run" if finished.left else ""))
+        out.print(
+            f"[bold]{finished.state}[/]: {told or 'no cells'}"
+            + (f", {finished.left} not run" if finished.left else "")
+        )
         if finished.state is RunState.INTERRUPTED:
             out.print(f"go on with: kxbench resume {finished.run_id}")
         out.print(f"report: {paths[0]}")
@@ -166,9 +185,13 @@ def _conclude(finished: "engine.Finished", store: "Store", json: bool) -> None: 
 @app.command()
 def show(
     run: RunArgument = "latest",
-    cells: Annotated[bool, typer.Option("--cells", help="Every cell with its outcome, instead of the figures.")] = False,
+    cells: Annotated[
+        bool, typer.Option("--cells", help="Every cell with its outcome, instead of the figures.")
+    ] = False,
     kind: Annotated[str | None, typer.Option("--only", help="Only cases of this kind.")] = None,
-    all_: Annotated[bool, typer.Option("--all", help="Every series; without it those that are judged.")] = False,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Every series; without it those that are judged.")
+    ] = False,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -184,9 +207,12 @@ def show(
 def compare(
     a: Annotated[str, typer.Argument(metavar="RUN", help="The baseline run.")],
     b: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="The run to compare; without it the first run's targets are.")
+        str | None,
+        typer.Argument(metavar="[RUN]", help="The run to compare; without it the first run's targets are."),
     ] = None,
-    all_: Annotated[bool, typer.Option("--all", help="Every judged series; without it the significant ones.")] = False,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Every judged series; without it the significant ones.")
+    ] = False,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -201,7 +227,9 @@ def compare(
 @app.command()
 def report(
     run: RunArgument = "latest",
-    out_dir: Annotated[Path | None, typer.Option("--out", help="Directory for report.html and report.md.")] = None,
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", help="Directory for report.html and report.md.")
+    ] = None,
     store: StoreOption = None,
 ) -> None:
     """Write the report of a run: one HTML file that works offline, and a markdown summary."""
@@ -218,12 +246,14 @@ def export(
     run: RunArgument = "latest",
     format_: Annotated[str, typer.Option("--format", help="json, csv or parquet.")] = "json",
     out_path: Annotated[
-        Path | None, typer.Option("--out", help="File (json) or directory (csv, parquet); default: named after the run.")
+        Path | None,
+        typer.Option("--out", help="File (json) or directory (csv, parquet); default: named after the run."),
     ] = None,
     store: StoreOption = None,
 ) -> None:
     """Export a run with every raw sample. The JSON schema is in docs/export.md."""
     from results.export import export_run
+
     from results.store import Store
 
     with Store.open(store) as opened:
@@ -232,10 +262,12 @@ def export(
 
 @app.command()
 def clean(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed, remove nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be removed, remove nothing.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Remove what killed runs left behind: processes, namespaces, taps, cgroups. Living runs are not touched."""
+    """Remove what killed runs left: processes, namespaces, taps, cgroups. Living runs are not touched."""
     from bench.engine import demand_root
     from targets.lab import leftovers, remove
 
@@ -256,7 +288,9 @@ def clean(
 @app.command(context_settings={"ignore_unknown_options": True})
 def test(
     arguments: Annotated[list[str] | None, typer.Argument(help="Passed to pytest.")] = None,
-    env: Annotated[str, typer.Option("--env", help="tox environments: lint, types, tests.")] = "lint,types,tests",
+    env: Annotated[
+        str, typer.Option("--env", help="tox environments: lint, types, tests.")
+    ] = "lint,types,tests",
 ) -> None:
     """Run the tests through tox: lint, types, and everything from units to end to end."""
     argv = [sys.executable, "-m", "tox", "run", "-e", env]

@@ -7,7 +7,14 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from bench.plan import Cell
@@ -42,7 +49,7 @@ def print_error(error: KxbenchError) -> None:
 
 
 class RunProgress:
-    """A bar with the time left on a terminal; elsewhere one line a stage and one for each cell that is not ok."""
+    """A bar with the time left on a terminal; elsewhere a line a stage and one for each cell not ok."""
 
     def __init__(self) -> None:
         self.terminal = err.is_terminal

@@ -97,7 +97,9 @@ def resume(run: RunRecord, store: Store, reporter: Reporter, again: Sequence[Out
 class _Run:
     """A run under way: what ``start`` and ``resume`` share."""
 
-    def __init__(self, run: RunRecord, plan: Plan, cells: Sequence[Cell], store: Store, reporter: Reporter) -> None:
+    def __init__(
+        self, run: RunRecord, plan: Plan, cells: Sequence[Cell], store: Store, reporter: Reporter
+    ) -> None:
         self.run, self.plan, self.cells, self.store, self.reporter = run, plan, cells, store, reporter
         self.outcomes: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
         self.done = 0
@@ -194,9 +196,7 @@ def _generator_cpus() -> tuple[int, ...]:
     return (max(os.sched_getaffinity(0)),)
 
 
-def with_options(
-    plan: Plan, blocks: int | None, seed: int | None, no_probes: bool
-) -> Plan:
+def with_options(plan: Plan, blocks: int | None, seed: int | None, no_probes: bool) -> Plan:
     """The plan with the command line's wishes. Raises UsageError where one is out of range."""
     changed: dict[str, Any] = plan.model_dump(mode="json")
     changed |= {key: value for key, value in (("blocks", blocks), ("seed", seed)) if value is not None}
@@ -214,7 +214,7 @@ def demand_root() -> None:
 
 
 def abandoned(store: Store, living: Callable[[str], bool]) -> list[RunRecord]:
-    """Runs marked running whose suite is gone (kill -9): marked interrupted here, so that they can be resumed."""
+    """Runs marked running whose suite is gone (kill -9); marks them interrupted, so they can be resumed."""
     dead = [r for r in store.runs() if r.state is RunState.RUNNING and not living(r.run_id)]
     for run in dead:
         store.finish_run(run.run_id, RunState.INTERRUPTED, None)

@@ -56,7 +56,9 @@ class Plan(BaseModel):
     @model_validator(mode="after")
     def _distinct(self) -> Self:
         if len(set(self.targets)) != len(self.targets):
-            raise ValueError("a target is named twice; call the second one NAME@again to compare it with itself")
+            raise ValueError(
+                "a target is named twice; call the second one NAME@again to compare it with itself"
+            )
         return self
 
 
@@ -87,14 +89,16 @@ def load(name_or_path: str) -> Plan:
         hint = f"did you mean {near[0]}? " if near else ""
         raise UsageError(
             f"no plan named {name_or_path!r} and no such file",
-            remedy=f"{hint}built-in plans: {', '.join(known)}; or give the path of a TOML file (docs/plans.md)",
+            remedy=f"{hint}built-in plans: {', '.join(known)}; or the path of a TOML file (docs/plans.md)",
         )
     try:
         return parse(tomllib.loads(path.read_text(encoding="utf-8")), where=str(path))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"not valid TOML: {error}", where=str(path), remedy="mend that line") from error
     except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}", where=str(path), remedy="check the path") from error
+        raise UsageError(
+            f"cannot be read: {error.strerror}", where=str(path), remedy="check the path"
+        ) from error
 
 
 def parse(data: Mapping[str, Any], where: str) -> Plan:
@@ -102,7 +106,9 @@ def parse(data: Mapping[str, Any], where: str) -> Plan:
     try:
         return Plan.model_validate(data)
     except ValidationError as error:
-        raise UsageError(explain(error), where=where, remedy="see docs/plans.md for every key and its limits") from error
+        raise UsageError(
+            explain(error), where=where, remedy="see docs/plans.md for every key and its limits"
+        ) from error
 
 
 def explain(error: ValidationError) -> str:
@@ -130,7 +136,8 @@ def variants(case: Case) -> list[dict[str, Any]]:
     """The parameter sets of a case, the grid's last key varying fastest."""
     keys = list(case.grid)
     return [
-        {**case.params, **dict(zip(keys, values, strict=True))} for values in itertools.product(*case.grid.values())
+        {**case.params, **dict(zip(keys, values, strict=True))}
+        for values in itertools.product(*case.grid.values())
     ]
 
 
@@ -138,10 +145,14 @@ def cells_of_block(plan: Plan) -> list[tuple[str, str, str, dict[str, Any], tupl
     """Every (target, case, kind, params, probes) of a block in the plan's own order."""
     cells = []
     for case in plan.cases:
-        targets = [t for t in plan.targets if not case.targets or t in case.targets or t.split("@")[0] in case.targets]
+        targets = [
+            t
+            for t in plan.targets
+            if not case.targets or t in case.targets or t.split("@")[0] in case.targets
+        ]
         for params, target in itertools.product(variants(case), targets):
             for probes in [(), case.probes] if case.probes else [()]:
-                cells.append((target, case_id(case.kind, params), case.kind, params, probes))
+                cells.append((target, case_id(case.kind, params), case.kind, params, probes))  # noqa: PERF401
     return cells
 
 
@@ -165,7 +176,8 @@ def select(plan: Plan, targets: Sequence[str], only: Sequence[str]) -> Plan:
                 near = get_close_matches(word, kinds, n=1)
                 raise UsageError(
                     f"--only {word}: plan {plan.name} has no such case",
-                    remedy=(f"did you mean {near[0]}? " if near else "") + f"it has: {', '.join(sorted(kinds))}",
+                    remedy=(f"did you mean {near[0]}? " if near else "")
+                    + f"it has: {', '.join(sorted(kinds))}",
                 )
         cases = tuple(case for case in cases if case.kind in only)
     return plan.model_copy(update={"cases": cases, "targets": tuple(targets) or plan.targets})
@@ -179,10 +191,14 @@ def validate(plan: Plan, where: str, case_kind: Callable[[str], CaseKind], probe
         kind = case_kind(case.kind)
         for name in case.probes:
             if name not in probes:
-                raise UsageError(f"unknown probe {name!r}", where=place, remedy=f"probes: {', '.join(probes)}")
+                raise UsageError(
+                    f"unknown probe {name!r}", where=place, remedy=f"probes: {', '.join(probes)}"
+                )
         for params in variants(case):
             check_params(kind, params, place)
             identity = case_id(case.kind, params)
             if identity in seen:
-                raise UsageError(f"{identity} stands in the plan twice", where=place, remedy="remove one of the two")
+                raise UsageError(
+                    f"{identity} stands in the plan twice", where=place, remedy="remove one of the two"
+                )
             seen.add(identity)

@@ -1,0 +1,83 @@
+"""What there is to list: plans, targets, cases, probes, runs."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from bench.plan import built_in, load, schedule
+
+Row = dict[str, Any]
+
+
+def _plans(_store: str | None) -> list[Row]:
+    found = []
+    for name in built_in():
+        plan = load(name)
+        found.append(
+            {
+                "plan": name,
+                "cells": len(schedule(plan)),
+                "blocks": plan.blocks,
+                "budget": f"{plan.budget_s:.0f} s",
+                "summary": plan.summary,
+            }
+        )
+    return found
+
+
+def _targets(_store: str | None) -> list[Row]:
+    from targets import TARGETS, target_class
+
+    return [{"target": name, "summary": target_class(name).summary} for name in TARGETS]
+
+
+def _cases(_store: str | None) -> list[Row]:
+    from workloads import CASES, case_kind
+
+    kinds = [case_kind(name) for name in CASES]
+    return [
+        {
+            "case": k.name,
+            "parameters": list(k.params.model_fields),
+            "probes": list(k.probes),
+            "summary": k.summary,
+        }
+        for k in kinds
+    ]
+
+
+def _probes(_store: str | None) -> list[Row]:
+    from probes import PROBES, make_probe
+
+    return [{"probe": name, "summary": make_probe(name).summary} for name in PROBES]
+
+
+def _runs(store: str | None) -> list[Row]:
+    from results.store import Store
+
+    with Store.open(store) as opened:
+        return [
+            {
+                "run": run.run_id,
+                "plan": run.plan_name,
+                "state": str(run.state),
+                "started": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.started_s)),
+                "cells": f"{len(list(opened.cells(run.run_id)))} of {run.cells_planned}",
+                "commit": run.commit[:12],
+            }
+            for run in opened.runs()
+        ]
+
+
+SECTIONS: dict[str, Callable[[str | None], list[Row]]] = {
+    "plans": _plans,
+    "targets": _targets,
+    "cases": _cases,
+    "probes": _probes,
+    "runs": _runs,
+}
+
+
+def rows(section: str, store: str | None) -> list[Row]:
+    """The entries of one section, each a row of named columns."""
+    return SECTIONS[section](store)

@@ -1,0 +1,104 @@
+"""Set-up: the package list is read as written, nothing to do is quick and says so, errors name a remedy."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bench import bootstrap
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def kxbench(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [ROOT / "kxbench", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, **env},
+        check=False,
+    )
+
+
+def test_the_list_is_read_with_alternatives_and_wishes() -> None:
+    text = "# note\na\n\n? b | c # why\nlinux-headers-@ARCH | d\n"
+    assert bootstrap.wanted_packages(text, "amd64") == [
+        (True, ["a"]),
+        (False, ["b", "c"]),
+        (True, ["linux-headers-amd64", "d"]),
+    ]
+
+
+def test_every_listed_package_is_known_or_optional() -> None:
+    wanted = bootstrap.wanted_packages(bootstrap.PACKAGES.read_text(), "amd64")
+    assert "python3-bpfcc" in [names[0] for _, names in wanted]
+    present = bootstrap.installed_packages([name for _, names in wanted for name in names])
+    assert not [names for required, names in wanted if required and present.isdisjoint(names)]
+
+
+def test_the_unrelated_bcc_is_in_neither_list() -> None:
+    for name in ("requirements.in", "requirements.lock"):
+        lines = (ROOT / name).read_text().splitlines()
+        assert not [line for line in lines if line.split("==")[0].strip() == "bcc"]
+
+
+def test_the_lock_pins_every_package_with_hashes() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    pins = [line for line in lock.splitlines() if line and not line.startswith((" ", "#"))]
+    assert pins
+    assert all("==" in pin for pin in pins)
+    assert lock.count("--hash=sha256:") >= len(pins)
+    assert "http" not in "".join(line for line in lock.splitlines() if "index" in line or "://" in line)
+
+
+def test_setup_with_nothing_to_do_says_so() -> None:
+    done = kxbench("setup")
+    assert done.returncode == 0
+    assert "nothing to do" in done.stderr
+
+
+def test_setup_refuses_what_it_does_not_know() -> None:
+    done = kxbench("setup", "--froce")
+    assert done.returncode == bootstrap.EXIT_USAGE
+    assert "--froce" in done.stderr
+
+
+def test_a_missing_package_is_named_and_not_installed_without_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(bootstrap.SetupError, match="no-such-package") as caught:
+        bootstrap.install_packages([(True, ["no-such-package"])])
+    assert "root" in caught.value.remedy
+
+
+def test_a_package_no_list_knows_is_an_error_unless_optional() -> None:
+    assert bootstrap.choose([(False, ["no-such-package-1"])]) == ([], ["no-such-package-1"])
+    with pytest.raises(bootstrap.SetupError, match="no-such-package-1 or no-such-package-2"):
+        bootstrap.choose([(True, ["no-such-package-1", "no-such-package-2"])])
+
+
+def test_servers_are_not_started_while_they_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = tmp_path / "policy-rc.d"
+    monkeypatch.setattr(bootstrap, "POLICY", policy)
+    with bootstrap.servers_stay_stopped():
+        assert subprocess.run([policy], check=False).returncode == 101
+    assert not policy.exists()
+    policy.write_text("#!/bin/sh\nexit 0\n")
+    with bootstrap.servers_stay_stopped():
+        assert policy.read_text() == "#!/bin/sh\nexit 0\n"
+    assert policy.exists()
+
+
+def test_an_environment_of_another_lock_is_not_current(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stamp, lock = tmp_path / "stamp", tmp_path / "lock"
+    lock.write_text("a==1\n")
+    monkeypatch.setattr(bootstrap, "STAMP", stamp)
+    monkeypatch.setattr(bootstrap, "LOCK", lock)
+    assert not bootstrap.environment_is_current()
+    bootstrap.write_stamp(["perf"])
+    assert bootstrap.environment_is_current()
+    lock.write_text("a==2\n")
+    assert not bootstrap.environment_is_current()
