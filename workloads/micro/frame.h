@@ -1,0 +1,13 @@
+/* What micro.c, options.c and output.c share and programs do not need. */
+#ifndef KXB_FRAME_H
+#define KXB_FRAME_H
+
+#include "micro.h"
+
+#include <stdio.h>
+
+_Noreturn void frame_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void frame_guard(void);		      /* signals and the time-out end the program cleanly */
+void frame_print_params(FILE *out);   /* the `params` object */
+
+#endif

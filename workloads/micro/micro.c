@@ -1,0 +1,219 @@
+/* The common frame: see micro.h. Options and output are in options.c and output.c. */
+#include "micro.h"
+#include "frame.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define POLLS_BEFORE_YIELD 1000u
+
+struct micro micro = {
+	.iterations = 1000, .budget_ms = 200, .timeout_s = 120,
+};
+
+static uint64_t deadline;
+
+/* Ends the process: async-signal-safe, and without exit handlers, for a child shares the parent's. */
+static _Noreturn void leave(int code)
+{
+	if (micro.cleanup && micro.cleanup_owner == getpid()) {
+		void (*cleanup)(void) = micro.cleanup;
+
+		micro.cleanup = NULL;
+		cleanup();
+	}
+	if (micro.peer > 0)
+		kill(micro.peer, SIGTERM);
+	_exit(code);
+}
+
+static _Noreturn void die_with(int code, const char *prefix, const char *format, va_list arguments)
+{
+	char line[512];
+	int used = snprintf(line, sizeof(line) - 1, "%s: %s", micro.program ? micro.program : "micro", prefix);
+
+	used += vsnprintf(line + used, sizeof(line) - 1 - (size_t)used, format, arguments);
+	if (used > (int)sizeof(line) - 2)
+		used = (int)sizeof(line) - 2;
+	line[used++] = '\n';
+	if (write(STDERR_FILENO, line, (size_t)used) < 0)
+		code = MICRO_FAILED;
+	leave(code);
+}
+
+_Noreturn void die(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	die_with(MICRO_FAILED, "", format, arguments);
+}
+
+_Noreturn void die_unsupported(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	die_with(MICRO_UNSUPPORTED, "unsupported: ", format, arguments);
+}
+
+_Noreturn void frame_usage(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	die_with(MICRO_USAGE, "", format, arguments);
+}
+
+_Noreturn void die_errno(const char *what)
+{
+	if (errno == ENOSYS)
+		die_unsupported("%s: %s", what, strerror(errno));
+	die("%s: %s", what, strerror(errno));
+}
+
+static void on_signal(int number)
+{
+	static const char late[] = "micro: timed out (--timeout-s)\n", ended[] = "micro: ended by a signal\n";
+	ssize_t written = number == SIGALRM ? write(STDERR_FILENO, late, sizeof(late) - 1)
+					    : write(STDERR_FILENO, ended, sizeof(ended) - 1);
+
+	(void)written;
+	leave(MICRO_FAILED);
+}
+
+void frame_guard(void)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	static const int signals[] = { SIGALRM, SIGTERM, SIGINT, SIGHUP };
+
+	sigemptyset(&action.sa_mask);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (sigaction(signals[i], &action, NULL))
+			die_errno("sigaction");
+	alarm((unsigned)micro.timeout_s);
+}
+
+void *micro_shared(size_t bytes)
+{
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		die_errno("mmap of shared memory");
+	memset(memory, 0, bytes);
+	return memory;
+}
+
+void micro_add(struct micro_series *series, double value)
+{
+	if (series->count == series->capacity)
+		die("metric %s has more than its %zu samples", series->name, series->capacity);
+	series->values[series->count++] = value;
+}
+
+void micro_budget(int percent)
+{
+	deadline = micro.budget_ms ? now_ns() + (uint64_t)micro.budget_ms * 10000u * (uint64_t)percent : UINT64_MAX;
+}
+
+bool micro_more(long long done)
+{
+	return done < micro.iterations && (done < MICRO_LEAST_SAMPLES || now_ns() < deadline);
+}
+
+void micro_pin(int peer)
+{
+	static bool told;
+	cpu_set_t allowed, one;
+	int wanted = micro.pin == PIN_APART ? peer : 0, seen = 0;
+
+	if (micro.pin == PIN_NONE)
+		return;
+	CPU_ZERO(&one);
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
+		for (int cpu = 0; cpu < CPU_SETSIZE && !CPU_COUNT(&one); cpu++)
+			if (CPU_ISSET(cpu, &allowed) && seen++ == wanted)
+				CPU_SET(cpu, &one);
+	if ((!CPU_COUNT(&one) || sched_setaffinity(0, sizeof(one), &one)) && !told) {
+		fprintf(stderr, "%s: not pinned: this system has no processor to pin to\n", micro.program);
+		told = true;
+	}
+}
+
+void micro_child(pid_t parent)
+{
+	micro.peer = parent;
+	alarm((unsigned)micro.timeout_s); /* fork(2) clears it */
+}
+
+pid_t micro_fork(void)
+{
+	pid_t parent = getpid(), child = fork();
+
+	if (child < 0)
+		die_errno("fork");
+	if (child == 0)
+		micro_child(parent);
+	else
+		micro.peer = child;
+	return child;
+}
+
+uint64_t micro_reap(pid_t child)
+{
+	int status;
+	uint64_t at;
+	pid_t reaped;
+
+	do
+		reaped = waitpid(child, &status, 0);
+	while (reaped < 0 && errno == EINTR);
+	at = now_ns();
+	if (reaped < 0)
+		die_errno("waitpid");
+	if (micro.peer == child)
+		micro.peer = 0;
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		die("a child ended with wait status 0x%x", (unsigned)status);
+	return at;
+}
+
+const char *micro_sibling(const char *name)
+{
+	const char *slash = strrchr(micro.path, '/');
+	size_t bytes = strlen(micro.path) + strlen(name) + 3;
+	char *path = malloc(bytes);
+
+	if (!path)
+		die_errno("malloc");
+	if (slash)
+		snprintf(path, bytes, "%.*s/%s", (int)(slash - micro.path), micro.path, name);
+	else
+		snprintf(path, bytes, "./%s", name);
+	if (access(path, X_OK))
+		die("%s: %s", path, strerror(errno));
+	return path;
+}
+
+void micro_poll(unsigned *polls)
+{
+	cpu_relax();
+	if (++*polls % POLLS_BEFORE_YIELD == 0)
+		sched_yield();
+}
+
+void micro_busy(uint64_t ns)
+{
+	uint64_t until = now_ns() + ns;
+
+	while (now_ns() < until)
+		cpu_relax();
+}
