@@ -129,19 +129,24 @@ bool micro_more(long long done)
 	return done < micro.iterations && (done < MICRO_LEAST_SAMPLES || now_ns() < deadline);
 }
 
+/* The processors allowed at the start: a child inherits its parent's pinning. */
+static cpu_set_t allowed;
+
 void micro_pin(int peer)
 {
-	static bool told;
-	cpu_set_t allowed, one;
+	static bool asked, told;
+	cpu_set_t one;
 	int wanted = micro.pin == PIN_APART ? peer : 0, seen = 0;
 
 	if (micro.pin == PIN_NONE)
 		return;
+	if (!asked && sched_getaffinity(0, sizeof(allowed), &allowed))
+		CPU_ZERO(&allowed);
+	asked = true;
 	CPU_ZERO(&one);
-	if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
-		for (int cpu = 0; cpu < CPU_SETSIZE && !CPU_COUNT(&one); cpu++)
-			if (CPU_ISSET(cpu, &allowed) && seen++ == wanted)
-				CPU_SET(cpu, &one);
+	for (int cpu = 0; cpu < CPU_SETSIZE && !CPU_COUNT(&one); cpu++)
+		if (CPU_ISSET(cpu, &allowed) && seen++ == wanted)
+			CPU_SET(cpu, &one);
 	if ((!CPU_COUNT(&one) || sched_setaffinity(0, sizeof(one), &one)) && !told) {
 		fprintf(stderr, "%s: not pinned: this system has no processor to pin to\n", micro.program);
 		told = true;
