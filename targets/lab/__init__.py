@@ -1,0 +1,7 @@
+"""The suite's own place and the deployments' places: namespaces, cgroups, the run lock, what dead runs left."""
+
+from targets.lab.lab import Lab, Site, missing
+from targets.lab.leftovers import Leftover, LeftoverKind, leftovers, remove
+from targets.lab.place import LabPlace
+
+__all__ = ["Lab", "LabPlace", "Leftover", "LeftoverKind", "Site", "leftovers", "missing", "remove"]
