@@ -72,7 +72,7 @@ def missing_packages() -> list[tuple[bool, list[str]]]:
     if not shutil.which("dpkg-query"):
         raise SetupError(
             "this is not a Debian or Ubuntu system (no dpkg-query)",
-            f"use Debian 12 or newer, or Ubuntu 24.04",
+            "use Debian 12 or newer, or Ubuntu 24.04",
         )
     architecture = output_of("dpkg", "--print-architecture").strip()
     wanted = wanted_packages(PACKAGES.read_text(), architecture)

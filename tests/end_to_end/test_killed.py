@@ -1,0 +1,75 @@
+"""Whatever is killed, whenever: no finished cell is lost, nothing stays behind, and resume finishes the run."""
+
+import os
+import random
+import signal
+import time
+
+import pytest
+
+from tests.end_to_end.suite import Suite, find_process, leftover_cgroups, namespaces, until
+
+FAST = 'kind = "null"\nparams = { budget_ms = 20 }'
+FORK = 'kind = "fork"\nparams = { dirty_mib = 1 }'
+REDIS = 'kind = "redis"\nparams = { duration_s = 5.0 }'
+
+
+def cells_of(suite: Suite) -> dict[int, str]:
+    return {c["index"]: c["outcome"] for c in suite.json("show", "latest", "--cells")}
+
+
+def assert_nothing_left(run: str) -> None:
+    assert not [name for name in namespaces() if run in name]
+    assert not [path for path in leftover_cgroups() if run in path.name]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_then_resumed(suite: Suite, number: signal.Signals) -> None:
+    running = suite.start("run", str(suite.plan(FAST, FORK, blocks=40)))
+    until(lambda: suite.store.exists() and len(cells_of(suite)) >= 3)
+    running.send_signal(number)
+    output, _ = running.communicate(timeout=60)
+    assert running.returncode == 128 + number, output
+    (run,) = suite.json("list", "runs")
+    assert run["state"] == "interrupted"
+    assert_nothing_left(run["run"])
+    before = cells_of(suite)
+    assert 3 <= len(before) < 80
+    done = suite("resume", run["run"])
+    assert done.returncode == 0, done.stderr
+    after = cells_of(suite)
+    assert len(after) == 80
+    assert suite.json("list", "runs")[0]["state"] == "finished"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_suite_killed_at_any_moment(suite: Suite, seed: int) -> None:
+    running = suite.start("run", str(suite.plan(FORK, REDIS, FAST, blocks=20)))
+    until(lambda: suite.store.exists() and len(cells_of(suite)) >= 1)
+    time.sleep(random.Random(seed).uniform(0, 2))
+    running.kill()
+    running.communicate(timeout=60)
+    (run,) = suite.json("list", "runs")
+    before = cells_of(suite)
+    assert before
+    done = suite("clean")
+    assert done.returncode == 0, done.stderr
+    assert_nothing_left(run["run"])
+    assert cells_of(suite) == before
+    assert suite.json("list", "runs")[0]["state"] == "interrupted"
+
+
+@pytest.mark.parametrize("victim", ["redis-server", "openloop"])
+def test_a_killed_server_or_generator_fails_its_cell_and_the_run_goes_on(suite: Suite, victim: str) -> None:
+    running = suite.start("run", str(suite.plan(FAST, REDIS, blocks=1)))
+    until(lambda: find_process("openloop"), 60)
+    pid = find_process(victim)
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    output, _ = running.communicate(timeout=60)
+    assert running.returncode == 5, output
+    cells = suite.json("show", "latest", "--cells")
+    redis = next(c for c in cells if c["kind"] == "redis")
+    assert redis["outcome"] == "failed"
+    assert "SIGKILL" in redis["reason"] or victim in redis["reason"]
+    assert next(c for c in cells if c["kind"] == "null")["outcome"] == "ok"
