@@ -31,7 +31,7 @@ def url_of(where: str | Path | None) -> URL:
         return URL.create("sqlite", database=str(path))
     try:
         url = make_url(str(where))
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise UsageError(
             f"not a store: {error}", remedy="see results/README.md for the URLs taken"
         ) from error

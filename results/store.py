@@ -5,7 +5,7 @@ then its row is committed. A crash in between leaves a file that no row names: n
 
 import difflib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -137,12 +137,15 @@ class Store:
             with storing(f"{where} was not kept", str(directory / name)):
                 self._make_directory(directory)
                 parquet.write_durably(directory / name, content)
-        with self._writing(f"{where} was not kept") as connection:
-            key = (CELLS.c.run_id == run_id) & (CELLS.c.cell == cell.index)
-            connection.execute(delete(CELLS).where(key))
-            connection.execute(insert(CELLS), row)
-        if earlier and earlier != name:
-            (directory / earlier).unlink(missing_ok=True)
+        try:
+            with self._writing(f"{where} was not kept") as connection:
+                key = (CELLS.c.run_id == run_id) & (CELLS.c.cell == cell.index)
+                connection.execute(delete(CELLS).where(key))
+                connection.execute(insert(CELLS), row)
+        except StoreError:
+            self._drop_unnamed(run_id, cell.index, name)
+            raise
+        self._drop_unnamed(run_id, cell.index, earlier)
 
     def cells(self, run_id: str) -> list[CellRecord]:
         """A run's cells in the order of their index."""
@@ -214,6 +217,12 @@ class Store:
         query = select(CELLS.c.samples_file).where((CELLS.c.run_id == run_id) & (CELLS.c.cell == index))
         with storing("the store cannot be read", self.where), self._engine.connect() as connection:
             return connection.execute(query).scalar()
+
+    def _drop_unnamed(self, run_id: str, index: int, name: str | None) -> None:
+        """Remove a samples file of a cell unless its row names it (a commit whose answer was lost)."""
+        with suppress(StoreError, OSError):
+            if name and self._samples_file(run_id, index) != name:
+                (self.samples_dir / run_id / name).unlink(missing_ok=True)
 
     def _make_directory(self, directory: Path) -> None:
         if not directory.is_dir():
