@@ -1,4 +1,4 @@
-"""The suite's own place and the deployments' places: namespaces, cgroups, the run lock, what dead runs left."""
+"""The suite's own place and the deployments' places: namespaces, cgroups, a lock, leftovers."""
 
 from targets.lab.lab import Lab, Site, missing
 from targets.lab.leftovers import Leftover, LeftoverKind, leftovers, remove

@@ -36,7 +36,7 @@ _SITE = re.compile(r"[A-Za-z0-9_.]{1,48}")  # no dash: it ends the run's id
 
 
 def missing() -> str:
-    """Why a lab cannot be made on this host, with the remedy; empty when it can. Tried, not read off flags."""
+    """Why a lab cannot be made on this host, with the remedy; empty when it can. It is tried."""
     why = _obstacle()
     return f"{why}; {why.remedy}" if why else ""
 
@@ -167,7 +167,8 @@ class Lab:
 def _guard(group: Path) -> Iterator[None]:
     """A process that kills ``group`` when this one is gone, and ends with the ``with``.
 
-    The parent-death signal reaches only what we start ourselves; their children (nginx's workers) need this."""
+    The parent-death signal reaches only what we start ourselves; their children
+    (nginx's workers) need this."""
     theirs, ours = os.pipe2(os.O_CLOEXEC)
     try:
         process = subprocess.Popen(

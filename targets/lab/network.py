@@ -60,8 +60,8 @@ class Network:
         )
 
     def add_veth(self, lab: str, site: str, interface: str, address: str) -> None:
-        """A pair from the bridge in ``lab``, where its end is ``interface``, to ``site``. Made inside ``lab``:
-        no end is ever in the host's namespace. Raises HostError.
+        """A pair from the bridge in ``lab``, where its end is ``interface``, to ``site``. Made inside
+        ``lab``: no end is ever in the host's namespace. Raises HostError.
 
         A tap for a virtual machine is made the same way: ``tuntap add NAME mode tap`` in ``lab``, master
         the bridge."""
@@ -116,7 +116,7 @@ class Network:
             raise HostError(
                 " ".join(done.stderr.split()) or f"`ip` ended with {done.returncode}",
                 where=f"ip -batch in {namespace or 'the host'}: {'; '.join(commands)}",
-                remedy="run as root; `kxbench doctor` says what the kernel lacks, `kxbench clean` removes remains",
+                remedy="run as root; `kxbench doctor` says what is lacking, `kxbench clean` removes remains",
             )
 
 
