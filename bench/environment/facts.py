@@ -69,6 +69,7 @@ FACTS: tuple[Fact, ...] = (
     Fact("kvm", str, machine.kvm),
     Fact("clocksource", str, machine.clocksource, identity=True),
     Fact("memory_bytes", int, machine.memory_bytes, as_bytes),
+    Fact("memory_available_bytes", int, machine.memory_available_bytes, as_bytes),
     Fact("memory_gib", int, machine.memory_gib, identity=True),
     Fact("swap_bytes", int, machine.swap_bytes, as_bytes),
     Fact("swap_used_bytes", int, machine.swap_used_bytes, as_bytes),

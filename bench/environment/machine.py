@@ -168,6 +168,10 @@ def memory_bytes() -> int:
     return meminfo("MemTotal")
 
 
+def memory_available_bytes() -> int:
+    return meminfo("MemAvailable")
+
+
 def memory_gib() -> int:
     """Rounded: what the kernel keeps for itself changes from build to build."""
     return round(meminfo("MemTotal") / 2**30)

@@ -22,7 +22,7 @@ _SOME = re.compile(r"^some avg10=([\d.]+) .*total=(\d+)", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Counters at one moment. CPU times in seconds over all CPUs since boot, in steps of a clock tick (10 ms).
+    """Counters at one moment. CPU times in seconds over all CPUs since boot, in clock ticks (10 ms).
     What the kernel does not offer is absent (mappings) or None."""
 
     time_s: float  # CLOCK_MONOTONIC
