@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from bench.plan import built_in, load, schedule
@@ -26,9 +27,13 @@ def _plans(_store: str | None) -> list[Row]:
 
 
 def _targets(_store: str | None) -> list[Row]:
-    from targets import TARGETS, target_class
+    from targets import TARGETS
 
-    return [{"target": name, "summary": target_class(name).summary} for name in TARGETS]
+    found = []
+    for name, where in TARGETS.items():
+        module, _, attribute = where.partition(":")
+        found.append({"target": name, "summary": getattr(import_module(module), attribute).summary})
+    return found
 
 
 def _cases(_store: str | None) -> list[Row]:

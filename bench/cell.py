@@ -80,7 +80,7 @@ def run_cell(
     samples: list[Samples] = []
     console, outcome, reason = "", Outcome.OK, ""
     scratch = bench.scratch / f"cell-{cell.index}"
-    with observe_cell() as reading:
+    with observe_cell(bench.place.cgroup.parent) as reading:
         try:
             with time_limit(bench.cell_limit_s):
                 scratch.mkdir(parents=True)
