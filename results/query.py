@@ -8,6 +8,7 @@ Views: ``runs`` and ``cells`` (the database's columns, JSON as text), ``series``
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -19,7 +20,9 @@ from results.tables import cell_row, escape, run_row, to_json
 _KEYS = "run_id, cell, block, target, case_id, kind, probed, series, metric, unit, source, probe, labels"
 
 
-def _arrow(rows: list[dict[str, object]]) -> pa.Table:
+def arrow(rows: list[dict[str, Any]]) -> pa.Table:
+    """Rows of the store as an Arrow table: free text escaped as in the database, mappings as JSON text."""
+
     def column(value: object) -> object:
         if isinstance(value, str):
             return escape(value)
@@ -38,9 +41,9 @@ def connect(store: Store, run_id: str | None = None) -> Iterator[duckdb.DuckDBPy
     files = [str(path) for run in runs for path in store.sample_files(run.run_id)]
     with duckdb.connect() as db:
         if runs:
-            db.register("runs", _arrow([run_row(run) for run in runs]))
+            db.register("runs", arrow([run_row(run) for run in runs]))
         if cells:
-            db.register("cells", _arrow(cells))
+            db.register("cells", arrow(cells))
         if files:
             db.from_parquet(files).create_view("series")
         else:
