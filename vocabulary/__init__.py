@@ -44,8 +44,10 @@ from vocabulary.records import (
     CellRecord,
     ComparisonRow,
     Outcome,
+    OverheadRow,
     RunRecord,
     RunState,
+    SourceRow,
     SummaryRow,
 )
 
@@ -74,6 +76,7 @@ __all__ = [
     "KxbenchError",
     "Metric",
     "Outcome",
+    "OverheadRow",
     "Place",
     "Probe",
     "ProbeReading",
@@ -85,6 +88,7 @@ __all__ = [
     "Service",
     "ServiceKind",
     "Source",
+    "SourceRow",
     "StoreError",
     "SummaryRow",
     "Target",

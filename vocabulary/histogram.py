@@ -121,6 +121,19 @@ class Histogram:
         ranks = np.clip(np.ceil(wanted * self.count / 100 - 1e-9), 1, self.count)
         return self.midpoints()[np.searchsorted(np.cumsum(self.counts), ranks)]
 
+    def quantiles(self, fractions: ArrayLike) -> NDArray[np.float64]:
+        """Quantiles (0..1) with the samples of a bin spread evenly over it, shape of ``fractions``: unlike
+        ``percentile`` they do not move in steps of a bin. Exact where bins are one wide; NaN when empty."""
+        wanted = np.atleast_1d(np.asarray(fractions, float))
+        if not self.count:
+            return np.full(wanted.shape, np.nan)
+        total = np.cumsum(self.counts)
+        rank = np.clip(wanted * self.count, 0.5, self.count - 0.5)
+        index = np.searchsorted(total, rank, side="left")
+        inside = (rank - (total[index] - self.counts[index])) / self.counts[index]
+        width = EDGES[index + 1] - EDGES[index]
+        return EDGES[index] + np.where(width > 1, width * inside, 0.0)
+
     def mean(self) -> float:
         return float((self.counts * self.midpoints()).sum() / self.count) if self.count else float("nan")
 

@@ -91,6 +91,7 @@ class SummaryRow:
     p99: float
     minimum: float
     maximum: float
+    note: str = ""  # what to know before reading it: noisy cells only, one deployment
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +121,50 @@ class ComparisonRow:
     pairs: int
     significant: bool
     note: str
+
+
+@dataclass(frozen=True, slots=True)
+class OverheadRow:
+    """What probes cost: one series measured by the case itself (program, generator, native tool), in cells
+    with ``probes`` attached against plain cells of the same block.
+
+    ``ratio`` is probed/plain with its 95 % interval ``low``..``high`` (0..inf where there is none);
+    ``plain`` and ``probed`` are in ``unit``; ``pairs`` is the number of blocks."""
+
+    target: str
+    case: str
+    kind: str
+    probes: tuple[str, ...]
+    series: str
+    metric: str
+    unit: str
+    better: str
+    plain: float
+    probed: float
+    ratio: float
+    low: float
+    high: float
+    pairs: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """One event measured by two sources in the same cells, ``b`` by a probe: medians over the cells and the
+    difference b - a with its 95 % interval ``low``..``high`` (-inf..inf where there is none), in ``unit``."""
+
+    target: str
+    case: str
+    kind: str
+    metric: str
+    labels: Mapping[str, Any]
+    unit: str
+    series_a: str
+    series_b: str
+    estimate_a: float
+    estimate_b: float
+    difference: float
+    low: float
+    high: float
+    pairs: int
+    note: str = ""
