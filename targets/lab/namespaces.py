@@ -95,12 +95,12 @@ def can_unshare() -> str:
 def in_a_thread(work: Callable[[], int]) -> int:
     """``work()`` in a thread of its own, which then ends: its namespaces do not stick to ours."""
     results: list[int] = []
-    errors: list[OSError] = []
+    errors: list[Exception] = []
 
     def run() -> None:
         try:
             results.append(work())
-        except OSError as error:
+        except Exception as error:  # raised again below, in the caller's thread
             errors.append(error)
 
     thread = threading.Thread(target=run, name="kxb-unshare")

@@ -1,6 +1,7 @@
 """A server's life in a deployment: started, ready, watched, stopped."""
 
 import contextlib
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ class RunningServer:
         self._place, self._console = place, console
         self._workers: frozenset[int] = frozenset()
         self._ready = False
+        self._killed = False  # by us, in `stop`
 
     def await_ready(self, server: Server, address: str, watch_from: Place) -> None:
         """Ask from the suite's place until it answers. Raises TargetError after 10 s or when it dies."""
@@ -46,7 +48,7 @@ class RunningServer:
                 except (OSError, NotReadyError) as error:
                     if time.monotonic() > deadline:
                         raise self._error(
-                            f"{self.name} does not answer within {READY_WITHIN_S:.0f} s: {error}"
+                            f"{self.name} does not answer within {READY_WITHIN_S:g} s: {error}"
                         ) from error
                 if wait(self.process, pause_s) is None:
                     pause_s = min(1.5 * pause_s, LONGEST_PAUSE_S)
@@ -67,11 +69,18 @@ class RunningServer:
             raise self._error(f"a worker process of {self.name} (pid {pids}) died while serving")
 
     def stop(self) -> None:
-        """Asked politely first, so that it is not its clean-up that the next cell measures."""
+        """Asked politely first; gone, with all its children, on return."""
         if self.process.poll() is None:
             self.process.terminate()
-            wait(self.process, STOP_WITHIN_S)
+            self._killed = wait(self.process, STOP_WITHIN_S) is None
         kill_session(self._place, self.process)
+
+    def check_stopped(self) -> None:
+        """After `stop`: raises TargetError when it was not our asking that ended it. A server that dies as
+        the ``with`` ends may not be dead yet when `check` looks."""
+        code = self.process.returncode
+        if not self._killed and code not in (0, -signal.SIGTERM):
+            raise self._error(f"{self.name} (pid {self.process.pid}) {how_it_ended(code)} while serving")
 
     def _error(self, what: str) -> TargetError:
         return TargetError(what, where=f"deployment {self._place.netns}", console=self._console.tail())
@@ -112,6 +121,7 @@ def serving(
         running.check()
     finally:
         running.stop()
+    running.check_stopped()
 
 
 def _check_port(place: Place, address: str, server: Server) -> None:

@@ -1,0 +1,27 @@
+import pytest
+
+from targets import make_target
+from targets.lab import Lab
+from vocabulary import Capability, UsageError
+
+
+def test_process_and_its_aliases() -> None:
+    lab = Lab()  # not entered: nothing is deployed
+    for name in ("process", "process@again", "process@b.2-x"):
+        target = make_target(name, lab)
+        assert target.name == name
+        assert target.capabilities() == frozenset(Capability)
+        assert "baseline" in target.summary
+
+
+@pytest.mark.parametrize("name", ["", "kylin", "@process", "Process", "process "])
+def test_unknown_target(name: str) -> None:
+    with pytest.raises(UsageError, match="unknown target") as caught:
+        make_target(name, Lab())
+    assert "known targets: process" in caught.value.remedy
+
+
+@pytest.mark.parametrize("name", ["process@", "process@a b", "process@a@b", "process@" + "x" * 99])
+def test_bad_label(name: str) -> None:
+    with pytest.raises(UsageError, match="label"):
+        make_target(name, Lab())
