@@ -47,12 +47,14 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
-def wanted_packages(text: str, architecture: str) -> list[tuple[bool, list[str]]]:
-    """(required, alternatives) a line of ``system-packages.txt``."""
+def wanted_packages(text: str, architecture: str, tests: bool) -> list[tuple[bool, list[str]]]:
+    """(required, alternatives) a line of ``system-packages.txt``, those after ``[test]`` only for tests."""
     wanted = []
     for line in text.splitlines():
         line = line.split("#")[0].strip()
-        if line:
+        if line == "[test]" and not tests:
+            break
+        if line and line != "[test]":
             names = line.removeprefix("?").replace("@ARCH", architecture).split("|")
             wanted.append((not line.startswith("?"), [name.strip() for name in names]))
     return wanted
@@ -67,7 +69,7 @@ def installed_packages(names: Sequence[str]) -> set[str]:
     return {line.split()[0] for line in listing.splitlines() if line.endswith(" installed")}
 
 
-def missing_packages() -> list[tuple[bool, list[str]]]:
+def missing_packages(tests: bool) -> list[tuple[bool, list[str]]]:
     """The lines of which no alternative is installed."""
     if not shutil.which("dpkg-query"):
         raise SetupError(
@@ -75,7 +77,7 @@ def missing_packages() -> list[tuple[bool, list[str]]]:
             "use Debian 12 or newer, or Ubuntu 24.04",
         )
     architecture = output_of("dpkg", "--print-architecture").strip()
-    wanted = wanted_packages(PACKAGES.read_text(), architecture)
+    wanted = wanted_packages(PACKAGES.read_text(), architecture, tests)
     present = installed_packages([name for _, names in wanted for name in names])
     missing = [(required, names) for required, names in wanted if present.isdisjoint(names)]
     skipped = set(STAMP.read_text().split()[1:]) if STAMP.exists() else set()
@@ -189,14 +191,14 @@ def write_stamp(skipped: Sequence[str]) -> None:
     fresh.replace(STAMP)
 
 
-def set_up(dry_run: bool) -> bool:
+def set_up(dry_run: bool = False, tests: bool = False) -> bool:
     """Bring the machine to what the two lists say. True if something was (or, dry, would be) done."""
     if sys.version_info < (3, 11):  # noqa: UP036 - an older one may well start this file
         raise SetupError(
             f"/usr/bin/python3 is {sys.version.split()[0]}",
             "use Debian 12 or newer, or Ubuntu 24.04 (Python 3.11+)",
         )
-    missing = missing_packages()
+    missing = missing_packages(tests)
     current = environment_is_current()
     if dry_run:
         for required, names in missing:
@@ -238,7 +240,7 @@ def main(arguments: Sequence[str]) -> int:
                 say("set up; next: ./kxbench run")
             return 0
         if command in SETS_UP and not asks_help:
-            set_up(dry_run=False)
+            set_up(tests=command == "test")
         elif not environment_is_current():
             sys.stdout.write(HELP + "\n")
             return 0 if asks_help or not arguments else EXIT_HOST

@@ -23,16 +23,14 @@ def kxbench(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_list_is_read_with_alternatives_and_wishes() -> None:
-    text = "# note\na\n\n? b | c # why\nlinux-headers-@ARCH | d\n"
-    assert bootstrap.wanted_packages(text, "amd64") == [
-        (True, ["a"]),
-        (False, ["b", "c"]),
-        (True, ["linux-headers-amd64", "d"]),
-    ]
+    text = "# note\na\n\n? b | c # why\nlinux-headers-@ARCH | d\n[test]\ne\n"
+    run = [(True, ["a"]), (False, ["b", "c"]), (True, ["linux-headers-amd64", "d"])]
+    assert bootstrap.wanted_packages(text, "amd64", tests=False) == run
+    assert bootstrap.wanted_packages(text, "amd64", tests=True) == [*run, (True, ["e"])]
 
 
 def test_every_listed_package_is_known_or_optional() -> None:
-    wanted = bootstrap.wanted_packages(bootstrap.PACKAGES.read_text(), "amd64")
+    wanted = bootstrap.wanted_packages(bootstrap.PACKAGES.read_text(), "amd64", tests=True)
     assert "python3-bpfcc" in [names[0] for _, names in wanted]
     present = bootstrap.installed_packages([name for _, names in wanted for name in names])
     assert not [names for required, names in wanted if required and present.isdisjoint(names)]

@@ -1,0 +1,191 @@
+"""What the commands show of stored runs: figures, cells, comparisons."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bench import statistics
+from bench.console import err, out, print_json, print_table, quantity
+from bench.environment import differences
+from results.store import Store
+from vocabulary import CellRecord, ComparisonRow, Outcome, RunRecord, Samples, SummaryRow, UsageError
+
+REPORTS = "reports"
+
+
+def judged_cells(store: Store, run_id: str) -> Iterator[tuple[CellRecord, list[Samples]]]:
+    """The run's cells but those of warm-up blocks."""
+    return ((cell, samples) for cell, samples in store.samples(run_id) if cell.block >= 0)
+
+
+def summary_of(store: Store, run: RunRecord) -> list[SummaryRow]:
+    """Every series of a run over its deployments."""
+    return statistics.summarise(judged_cells(store, run.run_id), seed=run.seed)
+
+
+def finite(value: Any) -> Any:
+    """For JSON, which has no infinity or NaN: None in their place."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return value
+
+
+def interval(low: float, high: float, unit: str) -> str:
+    """``low .. high`` in the unit's own scale, or a word where too few deployments give none."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return "too few deployments"
+    return f"{quantity(low, unit)} .. {quantity(high, unit)}"
+
+
+def show_cells(store: Store, run: RunRecord, kind: str | None, _all: bool, json: bool) -> None:
+    """Every cell in the order run, with its outcome and reason."""
+    cells = [cell for cell in store.cells(run.run_id) if kind in (None, cell.kind)]
+    if json:
+        print_json(finite([asdict(cell) for cell in cells]))
+        return
+    print_table(
+        f"run {run.run_id} ({run.state})",
+        ["cell", "block", "target", "case", "probes", "outcome", "s", "reason"],
+        [
+            (
+                *(c.index, c.block + 1, c.target, c.case, " ".join(c.probes)),
+                *(c.outcome, f"{c.duration_s:.2f}", c.reason),
+            )
+            for c in cells
+        ],
+        right=("cell", "block", "s"),
+    )
+
+
+def show_run(store: Store, run: RunRecord, kind: str | None, all_: bool, json: bool) -> None:
+    """The figures of a run: by default those of cells without probes that have a better and a worse."""
+    rows = [
+        row
+        for row in summary_of(store, run)
+        if kind in (None, row.kind) and (all_ or (not row.probed and row.better != "neither"))
+    ]
+    if json:
+        print_json(finite([asdict(row) for row in rows]))
+        return
+    _figures(f"run {run.run_id} ({run.state}), plan {run.plan_name}", rows)
+    if not all_:
+        err.print("  (judged figures of cells without probes; --all shows every series)", markup=False)
+
+
+def _figures(title: str, rows: list[SummaryRow]) -> None:
+    print_table(
+        title,
+        ["target", "case", "series", "median", "95 % interval", "deployments"],
+        [
+            (
+                *(row.target, row.case + (" (probed)" if row.probed else ""), row.series),
+                *(quantity(row.estimate, row.unit), interval(row.low, row.high, row.unit), row.deployments),
+            )
+            for row in rows
+        ],
+        right=("median", "deployments"),
+    )
+
+
+HEADLINES: tuple[tuple[str, str, str], ...] = (
+    # kind, metric, what a person calls it: one line each where the plan measured it
+    ("null", "getppid", "null system call"),
+    ("fork", "parent", "fork, return in the parent"),
+    ("fork", "child", "fork, first instruction in the child"),
+    ("exec", "main", "exec to main"),
+    ("pipe", "one_way", "pipe, one way"),
+    ("sysv_mq", "one_way", "SysV message queue, one way"),
+    ("posix_mq", "one_way", "POSIX message queue, one way"),
+    ("kill", "one_way", "signal, one way"),
+    ("exitwait", "one_way", "exit to wait's return"),
+    ("sysv_shm", "one_way", "SysV shared memory, one way"),
+    ("posix_shm", "one_way", "POSIX shared memory, one way"),
+    ("dlopen", "open", "dlopen"),
+    ("update", "update", "online library update"),
+    ("redis", "latency", "Redis, latency at a fixed rate"),
+    ("redis", "throughput", "Redis, saturated"),
+    ("http", "latency", "HTTP, latency at a fixed rate"),
+    ("http", "throughput", "HTTP, saturated"),
+    ("dns", "latency", "DNS, latency at a fixed rate"),
+    ("dns", "throughput", "DNS, saturated"),
+    ("redis_bgsave", "fork", "Redis BGSAVE, fork"),
+)
+
+
+def headline(store: Store, run_id: str) -> None:
+    """The few figures everybody asks for first."""
+    rows = [row for row in summary_of(store, store.run(run_id)) if not row.probed]
+    lines = []
+    for kind, metric, called in HEADLINES:
+        for row in rows:
+            if (row.kind, row.metric) == (kind, metric) and row.source != "probe":
+                variant = row.case.removeprefix(kind).strip("[]")
+                lines.append(
+                    (
+                        *(row.target, called, variant, quantity(row.estimate, row.unit)),
+                        *(interval(row.low, row.high, row.unit), row.deployments),
+                    )
+                )
+    if lines:
+        print_table(
+            "", ["target", "what", "with", "median", "95 % interval", "deployments"], lines, right=("median",)
+        )
+
+
+def comparisons_within(store: Store, run: RunRecord) -> list[ComparisonRow]:
+    """The run's first target against each of the others, block by block."""
+    targets = list(dict.fromkeys(run.plan["targets"]))
+    cells = list(judged_cells(store, run.run_id)) if len(targets) > 1 else []
+    return [row for other in targets[1:] for row in statistics.compare(cells, targets[0], other)]
+
+
+def show_comparison(store: Store, a: RunRecord, b: RunRecord | None, all_: bool, json: bool) -> None:
+    """Two runs, or the targets of one. Raises UsageError when they have nothing in common."""
+    if b is None:
+        if len(set(a.plan["targets"])) < 2:
+            raise UsageError(
+                f"run {a.run_id} has one target: nothing to compare within it",
+                remedy="name a second run, or run a plan with two targets (process@again is process again)",
+            )
+        rows = comparisons_within(store, a)
+    else:
+        rows = statistics.compare_runs(
+            list(judged_cells(store, a.run_id)), list(judged_cells(store, b.run_id)), a=a.run_id, b=b.run_id
+        )
+        for difference in differences(a.environment, b.environment):
+            err.print(f"  the machines differ: {difference}", markup=False)
+    shown = [row for row in rows if all_ or row.significant]
+    if json:
+        print_json(finite([asdict(row) for row in shown]))
+        return
+    print_table(
+        "",
+        ["case", "series", "a", "b", "b/a", "95 % interval", "p (Holm)", ""],
+        [
+            (
+                *(row.case, row.series, quantity(row.estimate_a, row.unit), quantity(row.estimate_b, row.unit)),
+                *(f"{row.ratio:.3f}", f"{row.low:.3f} .. {row.high:.3f}", f"{row.p_adjusted:.3g}"),
+                "significant" if row.significant else row.note,
+            )
+            for row in shown
+        ],
+        right=("a", "b", "b/a", "p (Holm)"),
+    )
+    found = sum(row.significant for row in rows)
+    out.print(f"{found} of {len(rows)} series differ significantly (5 % over all of them together)")
+
+
+def outcome_counts(cells: list[CellRecord]) -> dict[Outcome, int]:
+    """How many cells ended how."""
+    return {outcome: sum(cell.outcome is outcome for cell in cells) for outcome in Outcome}
+
+
+def report_folder(store: Store, run_id: str) -> Path:
+    """Where a run's report goes unless told: beside its samples."""
+    return store.samples_dir.parent / REPORTS / run_id
