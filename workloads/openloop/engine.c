@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -291,9 +292,22 @@ static uint64_t cpu_ns(void)
 	       ((uint64_t)u.ru_utime.tv_usec + (uint64_t)u.ru_stime.tv_usec) * NS_PER_US;
 }
 
-struct window { /* what of the CPU was used inside the measured window */
+/* Time on a run queue without running: second field of schedstat; 0 where the kernel does not keep it. */
+static uint64_t run_delay_ns(void)
+{
+	unsigned long long delay = 0;
+	FILE *file = fopen("/proc/self/schedstat", "re");
+
+	if (file && fscanf(file, "%*u %llu", &delay) != 1)
+		delay = 0;
+	if (file)
+		fclose(file);
+	return delay;
+}
+
+struct window { /* the measured window, and what was used before it */
 	bool open, shut;
-	uint64_t cpu_ns;
+	uint64_t cpu_ns, run_delay_ns;
 };
 
 static void look(struct engine *e, struct window *w, uint64_t at, bool stop)
@@ -303,11 +317,13 @@ static void look(struct engine *e, struct window *w, uint64_t at, bool stop)
 	if (!w->open && at >= t->from_ns) {
 		w->open = true;
 		w->cpu_ns = cpu_ns();
+		w->run_delay_ns = run_delay_ns();
 		t->idle_ns = 0;
 	}
 	if (w->open && !w->shut && (at >= t->to_ns || stop)) {
 		w->shut = true;
 		t->cpu_ns = cpu_ns() - w->cpu_ns;
+		t->run_delay_ns = run_delay_ns() - w->run_delay_ns;
 		t->stopped_ns = at < t->to_ns ? at : t->to_ns;
 	}
 }

@@ -37,7 +37,8 @@ struct tally {
 	uint64_t sends_inside, answers_inside;
 	/* of the whole run */
 	uint64_t unsolicited, reconnects, connect_failures;
-	uint64_t idle_ns, cpu_ns, stopped_ns; /* inside the window; stopped: when the window really ended */
+	uint64_t idle_ns, cpu_ns, run_delay_ns; /* inside the window */
+	uint64_t stopped_ns;			/* when the window really ended */
 	uint64_t schedule_hash;
 	uint64_t timeline_ns, moments;
 	struct moment *timeline;
