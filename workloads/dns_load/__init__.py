@@ -1,0 +1,1 @@
+"""DNS: its zone, its correctness pass, its cases."""

@@ -1,0 +1,1 @@
+"""HTTP: its pages, its correctness pass, its cases."""

@@ -1,0 +1,1 @@
+"""The generators that come with the distribution: cross-checks of ours, and saturation throughput."""

@@ -1,0 +1,1 @@
+"""Redis: its key sets, its correctness pass, its cases."""

@@ -1,0 +1,1 @@
+"""What the three services' loads share: data sets, correctness checks, parameters, the flow of a case."""
