@@ -5,7 +5,6 @@ Every departure from the form is a TargetError that names the program and the pl
 """
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
@@ -22,6 +21,8 @@ MOST_CHARACTERS = 256 << 20
 MOST_METRICS = 4096
 MOST_SAMPLES = 2_000_000
 MOST_COUNT = 2**53
+MOST_TEXT = 4096
+MOST_SCALAR = 2.0**63
 UNITS = ("ns", "bytes", "bytes/s", "ops/s", "1")
 _TIMED_UNITS = ("ns", "bytes/s", "ops/s")  # the others are not durations: Clock.NONE
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -66,10 +67,11 @@ class _Reader:
             self.fail(f"{name} is not a JSON number")
 
         def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-            made = dict(items)
-            if len(made) != len(items):
-                twice = next(key for i, (key, _) in enumerate(items) if key in dict(items[:i]))
-                self.fail(f"key {twice[:64]!r} occurs twice")
+            made: dict[str, Any] = {}
+            for key, item in items:
+                if key in made:
+                    self.fail(f"key {key[:64]!r} occurs twice")
+                made[key] = item
             return made
 
         try:
@@ -106,10 +108,12 @@ class _Reader:
             self.fail(f"not an object of at most {most} keys", at)
         for key, item in value.items():
             self.name(key, at)
-            if not isinstance(item, str | int | float) or (
-                isinstance(item, float) and not math.isfinite(item)
-            ):
-                self.fail(f"{item!r:.80} is not a string, finite number or boolean", f"{at}.{key}")
+            if isinstance(item, str):
+                fits = len(item) <= MOST_TEXT and item.isprintable()
+            else:
+                fits = isinstance(item, int | float) and abs(item) < MOST_SCALAR  # false for NaN too
+            if not fits:
+                self.fail(f"{item!r:.80} is not a short string, number in range or boolean", f"{at}.{key}")
         return value
 
     def labels(self, value: object, at: str) -> dict[str, Label]:

@@ -97,11 +97,11 @@ int main(int argc, char **argv)
 	micro.iterations = 200;
 	micro_start("dlopen", argc, argv, options);
 	if (micro.iterations * count > 1000000)
-		die("--iterations times --count is over a million");
+		die_usage("--iterations times --count is over a million");
 	make_series(&first, &later);
 	for (long long i = 0; i < count; i++)
 		if (snprintf(paths[i], sizeof(paths[i]), "%s/lib-%03lld.so", directory, i) >= (int)sizeof(paths[i]))
-			die("--directory: too long");
+			die_usage("--directory: too long");
 	micro_pin(0);
 	micro_budget(100);
 	for (long long round = 0; micro_more(round); round++) {

@@ -26,6 +26,7 @@ struct series {
 
 static _Atomic uint64_t *child_at;
 static char *tiny[] = { NULL, NULL };
+static unsigned char *memory;
 
 static void fork_once(uint64_t i, const struct series *to)
 {
@@ -58,7 +59,6 @@ static void fork_once(uint64_t i, const struct series *to)
 int main(int argc, char **argv)
 {
 	struct series first, later;
-	unsigned char *memory;
 	size_t most;
 
 	micro.iterations = 2000;

@@ -6,7 +6,6 @@
 
 #include <stdio.h>
 
-_Noreturn void frame_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void frame_guard(void);		      /* signals and the time-out end the program cleanly */
 void frame_print_params(FILE *out);   /* the `params` object */
 

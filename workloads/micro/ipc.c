@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define MOST_SIZE 65536
-#define LAST 0xff		   /* the first byte of the message that ends a phase */
+#define LAST 0xff		   /* the first byte of the message that ends a stream */
 #define STREAM_BYTES (256u << 10) /* a throughput sample is about this much, within these numbers of messages: */
 #define STREAM_LEAST 16u
 #define STREAM_MOST 2048u
@@ -21,9 +21,11 @@ long long ipc_size = 1;
 bool ipc_awake;
 
 enum { MODE_BLOCKED, MODE_AWAKE };
+#define UNSIZED 4 /* options before those that only sized messages have */
 static const char *const modes[] = { "blocked", "awake", NULL };
 static long long mode, rounds = 5, batches = 200, gap_us = 20;
 static const struct micro_option options[] = {
+	MICRO_WARMUP,
 	{ "mode", &mode, 0, 0, modes, NULL, "the receiver is blocked, or awake and polling" },
 	{ "rounds", &rounds, 1, 1000, NULL, NULL, "channels opened for the first-contact samples" },
 	{ "gap-us", &gap_us, 0, 1000000, NULL, NULL, "busy time before each message, for the receiver to block" },
@@ -31,14 +33,14 @@ static const struct micro_option options[] = {
 	{ "batches", &batches, 1, 100000, NULL, NULL, "the most throughput samples" },
 	{ 0 },
 };
-/* The same without the two that only messages have. */
-static struct micro_option unsized[4];
+static struct micro_option unsized[UNSIZED + 1];
 
 static const struct ipc_way *way;
 static unsigned char message[MOST_SIZE];
 
 static struct shared {
 	_Atomic int ready;	/* the round whose child is up */
+	_Atomic bool enough;	/* the next ping is the last: a signal has no room to say so */
 	_Atomic uint64_t first_at;
 } *shared;
 static uint64_t *received_at;	/* by the child, of each measured message */
@@ -76,13 +78,14 @@ static void answer(void)
 {
 	for (long long i = -micro.warmup;; i++) {
 		uint64_t at = way->receive(1, message);
+		bool enough = atomic_load(&shared->enough);
 
-		if (i >= 0 && i < micro.iterations && message[0] != LAST) {
+		if (i >= 0 && !enough) {
 			PROBE(ipc_recv, i);
 			received_at[i] = at;
 		}
 		way->send(1, message);
-		if (message[0] == LAST)
+		if (enough)
 			return;
 	}
 }
@@ -152,6 +155,7 @@ static void latency(void)
 	micro_budget(way->sized ? 50 : 90);
 	while (i < 0 || micro_more(i))
 		ping(i++);
+	atomic_store(&shared->enough, true);
 	send_number(0, LAST);
 	receive_number(0, LAST);
 }
@@ -226,7 +230,7 @@ int ipc_main(const struct ipc_way *chosen, int argc, char **argv)
 	micro.iterations = 2000;
 	micro.warmup = 50;
 	micro.pin = PIN_APART; /* one peer a processor, as virtual CPUs are; where that fails, as it comes */
-	memcpy(unsized, options, 3 * sizeof(options[0]));
+	memcpy(unsized, options, UNSIZED * sizeof(options[0]));
 	micro_start(way->program, argc, argv, way->sized ? options : unsized);
 	ipc_awake = mode == MODE_AWAKE;
 	make_series();

@@ -8,9 +8,8 @@ import subprocess
 from pathlib import Path
 
 from vocabulary import TargetError
+from workloads.micro.building import BUILD, HERE, exclusive
 
-HERE = Path(__file__).parent
-BUILD = HERE / "build"
 _MAGIC = b"KXBENCH-LIBRARY\0"
 _PAGE = 4096
 SIZES_KIB = (64, 1024, 16384)
@@ -59,13 +58,15 @@ def make_library(path: Path, *, size_kib: int, number: int = 0, version: int = 1
 def make_libraries(count: int, size_kib: int, *, folder: Path | None = None) -> Path:
     """The folder with ``lib-000.so`` to ``lib-(count-1).so`` of about ``size_kib``. Raises TargetError."""
     into = folder or BUILD / "lib" / f"{size_kib}k"
-    for number in range(count):
-        make_library(into / f"lib-{number:03d}.so", size_kib=size_kib, number=number)
+    with exclusive():
+        for number in range(count):
+            make_library(into / f"lib-{number:03d}.so", size_kib=size_kib, number=number)
     return into
 
 
 def make_versions(size_kib: int, *, folder: Path | None = None) -> tuple[Path, Path]:
     """``update-v1.so`` and ``update-v2.so``. Raises TargetError."""
     into = folder or BUILD / "lib" / f"{size_kib}k"
-    first = make_library(into / "update-v1.so", size_kib=size_kib, version=1)
-    return first, make_library(into / "update-v2.so", size_kib=size_kib, version=2)
+    with exclusive():
+        first = make_library(into / "update-v1.so", size_kib=size_kib, version=1)
+        return first, make_library(into / "update-v2.so", size_kib=size_kib, version=2)

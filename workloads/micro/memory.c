@@ -10,6 +10,9 @@
 
 const char *const memory_pages[] = { "default", "huge", "none", NULL };
 
+/* Dirtying is the purpose: the memory is never freed, nor optimised away. */
+static unsigned char *volatile kept;
+
 unsigned char *memory_dirty(long long mib, enum memory_pages pages)
 {
 	size_t bytes = (size_t)mib << 20;
@@ -32,6 +35,7 @@ unsigned char *memory_dirty(long long mib, enum memory_pages pages)
 	if (pages == PAGES_NONE && madvise(memory, bytes, MADV_NOHUGEPAGE) && errno != EINVAL)
 		die_errno("madvise(MADV_NOHUGEPAGE)"); /* EINVAL: there are none to refuse */
 	memset(memory, 0x5a, bytes);
+	kept = memory;
 	return memory;
 }
 

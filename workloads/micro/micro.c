@@ -10,16 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/param.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define POLLS_BEFORE_YIELD 1000u
+#define PEER_FAILED SIGUSR2 /* the peer has said why: end in silence */
 
 struct micro micro = {
 	.iterations = 1000, .budget_ms = 200, .timeout_s = 120,
 };
 
 static uint64_t deadline;
+/* The processors allowed at the start: a child inherits its parent's pinning. */
+static cpu_set_t allowed;
 
 /* Ends the process: async-signal-safe, and without exit handlers, for a child shares the parent's. */
 static _Noreturn void leave(int code)
@@ -31,7 +35,7 @@ static _Noreturn void leave(int code)
 		cleanup();
 	}
 	if (micro.peer > 0)
-		kill(micro.peer, SIGTERM);
+		kill(micro.peer, PEER_FAILED);
 	_exit(code);
 }
 
@@ -65,7 +69,7 @@ _Noreturn void die_unsupported(const char *format, ...)
 	die_with(MICRO_UNSUPPORTED, "unsupported: ", format, arguments);
 }
 
-_Noreturn void frame_usage(const char *format, ...)
+_Noreturn void die_usage(const char *format, ...)
 {
 	va_list arguments;
 
@@ -83,9 +87,12 @@ _Noreturn void die_errno(const char *what)
 static void on_signal(int number)
 {
 	static const char late[] = "micro: timed out (--timeout-s)\n", ended[] = "micro: ended by a signal\n";
-	ssize_t written = number == SIGALRM ? write(STDERR_FILENO, late, sizeof(late) - 1)
-					    : write(STDERR_FILENO, ended, sizeof(ended) - 1);
+	ssize_t written = 0;
 
+	if (number == SIGALRM)
+		written = write(STDERR_FILENO, late, sizeof(late) - 1);
+	else if (number != PEER_FAILED)
+		written = write(STDERR_FILENO, ended, sizeof(ended) - 1);
 	(void)written;
 	leave(MICRO_FAILED);
 }
@@ -93,13 +100,15 @@ static void on_signal(int number)
 void frame_guard(void)
 {
 	struct sigaction action = { .sa_handler = on_signal };
-	static const int signals[] = { SIGALRM, SIGTERM, SIGINT, SIGHUP };
+	static const int signals[] = { SIGALRM, SIGTERM, SIGINT, SIGHUP, PEER_FAILED };
 
 	sigemptyset(&action.sa_mask);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		if (sigaction(signals[i], &action, NULL))
 			die_errno("sigaction");
 	alarm((unsigned)micro.timeout_s);
+	if (sched_getaffinity(0, sizeof(allowed), &allowed))
+		CPU_ZERO(&allowed);
 }
 
 void *micro_shared(size_t bytes)
@@ -129,20 +138,19 @@ bool micro_more(long long done)
 	return done < micro.iterations && (done < MICRO_LEAST_SAMPLES || now_ns() < deadline);
 }
 
-/* The processors allowed at the start: a child inherits its parent's pinning. */
-static cpu_set_t allowed;
+int micro_processors(void)
+{
+	return MAX(1, CPU_COUNT(&allowed));
+}
 
 void micro_pin(int peer)
 {
-	static bool asked, told;
+	static bool told;
 	cpu_set_t one;
 	int wanted = micro.pin == PIN_APART ? peer : 0, seen = 0;
 
 	if (micro.pin == PIN_NONE)
 		return;
-	if (!asked && sched_getaffinity(0, sizeof(allowed), &allowed))
-		CPU_ZERO(&allowed);
-	asked = true;
 	CPU_ZERO(&one);
 	for (int cpu = 0; cpu < CPU_SETSIZE && !CPU_COUNT(&one); cpu++)
 		if (CPU_ISSET(cpu, &allowed) && seen++ == wanted)

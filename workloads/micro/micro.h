@@ -33,6 +33,11 @@ struct micro_series {
 	double values[];
 };
 
+/* For the programs that warm up. */
+#define MICRO_MOST_ITERATIONS 1000000
+#define MICRO_WARMUP \
+	{ "warmup", &micro.warmup, 0, MICRO_MOST_ITERATIONS, NULL, NULL, "iterations before, not recorded nor probed" }
+
 /* The options that every program has. A program sets its own defaults before micro_start(). */
 struct micro {
 	const char *program, *path;
@@ -56,8 +61,9 @@ void micro_start(const char *program, int argc, char **argv, const struct micro_
 /* Adds `clock_read`, prints everything between the markers, and returns main's exit code. */
 int micro_finish(void);
 
-/* One line on stderr and the exit code 1, 77 or (by errno: 77 for ENOSYS, else 1) either. */
+/* One line on stderr and the exit code 1, 2, 77 or (by errno: 77 for ENOSYS, else 1) either. */
 _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void die_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void die_unsupported(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void die_errno(const char *what);
 
@@ -76,6 +82,8 @@ bool micro_more(long long done);
 
 /* Pins the calling thread: peer 0 or 1 under the `pin` option. Says so on stderr, once, where it cannot. */
 void micro_pin(int peer);
+/* How many processors were allowed at the start; at least 1. */
+int micro_processors(void);
 
 /* In a forked child: its own time-out, and its parent as the peer to tell of a failure. */
 void micro_child(pid_t parent);

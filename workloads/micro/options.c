@@ -5,13 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_ITERATIONS 1000000
-
 static const char *const pins[] = { "none", "same", "apart", NULL };
 static const struct micro_option common[] = {
-	{ "iterations", &micro.iterations, 1, MOST_ITERATIONS, NULL, NULL, "the most measured iterations" },
+	{ "iterations", &micro.iterations, 1, MICRO_MOST_ITERATIONS, NULL, NULL, "the most measured iterations" },
 	{ "budget-ms", &micro.budget_ms, 0, 3600000, NULL, NULL, "stop after this long; 0: iterations only" },
-	{ "warmup", &micro.warmup, 0, MOST_ITERATIONS, NULL, NULL, "iterations before, not recorded nor probed" },
 	{ "timeout-s", &micro.timeout_s, 1, 86400, NULL, NULL, "fail after this long" },
 	{ "pin", &micro.pin, 0, 0, pins, NULL, "none, same processor, or one each (apart)" },
 	{ 0 },
@@ -40,7 +37,7 @@ static void set_choice(const struct micro_option *option, const char *text)
 		}
 		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", i ? ", " : "", option->choices[i]);
 	}
-	frame_usage("--%s: '%.64s' is none of %s", option->name, text, all);
+	die_usage("--%s: '%.64s' is none of %s", option->name, text, all);
 }
 
 static void set(const struct micro_option *option, const char *text)
@@ -50,7 +47,7 @@ static void set(const struct micro_option *option, const char *text)
 
 	if (option->text) {
 		if (!*text)
-			frame_usage("--%s: empty", option->name);
+			die_usage("--%s: empty", option->name);
 		*option->text = text;
 		return;
 	}
@@ -61,7 +58,7 @@ static void set(const struct micro_option *option, const char *text)
 	errno = 0;
 	number = strtoll(text, &end, 10);
 	if (errno || end == text || *end || number < option->least || number > option->most)
-		frame_usage("--%s: '%.64s' is not a whole number from %lld to %lld", option->name, text,
+		die_usage("--%s: '%.64s' is not a whole number from %lld to %lld", option->name, text,
 			    option->least, option->most);
 	*option->value = number;
 }
@@ -89,13 +86,13 @@ void micro_start(const char *program, int argc, char **argv, const struct micro_
 		if (!strcmp(argv[i], "--help"))
 			help();
 		if (strncmp(argv[i], "--", 2))
-			frame_usage("'%.64s' is not an option (try --help)", argv[i]);
+			die_usage("'%.64s' is not an option (try --help)", argv[i]);
 		equals = strchr(name, '=');
 		option = find(name, equals ? (size_t)(equals - name) : strlen(name));
 		if (!option)
-			frame_usage("unknown option '%.64s' (try --help)", argv[i]);
+			die_usage("unknown option '%.64s' (try --help)", argv[i]);
 		if (!equals && i + 1 == argc)
-			frame_usage("--%s: a value is missing", option->name);
+			die_usage("--%s: a value is missing", option->name);
 		set(option, equals ? equals + 1 : argv[++i]);
 	}
 	frame_guard();
