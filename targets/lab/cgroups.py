@@ -12,6 +12,7 @@ from pathlib import Path
 from vocabulary.errors import HostError
 
 PREFIX = "kxb-"
+KILL_FILE = "cgroup.kill"
 OWN_MOUNT = Path("/run/kxbench/cgroup2")
 EMPTY_WITHIN_S = 10.0  # SIGKILL to gone; a process in the middle of a GiB-sized exit takes tenths
 
@@ -95,8 +96,8 @@ def remove(group: Path) -> None:
 
 def _strike(group: Path) -> None:
     try:
-        (group / "cgroup.kill").write_text("1")
-    except FileNotFoundError:  # before Linux 5.14, or all gone
+        (group / KILL_FILE).write_text("1")
+    except OSError:  # before Linux 5.14, or all gone
         for pid in members(group):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

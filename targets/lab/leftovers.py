@@ -34,7 +34,9 @@ class Leftover:
 def leftovers() -> list[Leftover]:
     """Everything of runs whose lock nobody holds: processes first, locks last. Changes nothing.
 
-    Needs root to see other users' processes."""
+    Raises HostError for who is not root and so could not tell."""
+    if os.geteuid() != 0:
+        raise HostError("only root can tell what dead runs left", remedy="run as root (sudo)")
     return [item for run in _runs() if _is_dead(run) for item in _belongings(run)]
 
 

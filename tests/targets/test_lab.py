@@ -1,5 +1,6 @@
 """Places: what they are made of, what is in them, and that nothing stays."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -12,12 +13,12 @@ from subprocess import PIPE
 
 import pytest
 
-from targets.lab import Lab, leftovers
+from targets.lab import Lab, cgroups, leftovers
 from targets.lab import lab as lab_module
 from targets.lab.namespaces import NETNS_DIRECTORY
 from vocabulary import HostError
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.usefixtures("lab")]  # which skips where no lab can be
 
 
 def read(lab: Lab, name: str, *argv: str) -> str:
@@ -188,12 +189,53 @@ def test_messages_of_64_kib_fit(lab: Lab) -> None:
     assert [int(size) >= 65536 for size in sizes] == [True, True]
 
 
+def test_killing_where_the_kernel_cannot_kill_a_cgroup(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cgroups, "KILL_FILE", "cgroup.before-5.14")
+    with lab.site("a") as site:
+        with site.place.popen(["sh", "-c", "sleep 60 & sleep 60 & echo started; wait"], stdout=PIPE) as shell:
+            assert shell.stdout
+            shell.stdout.readline()
+            assert len(site.place.pids()) == 3
+            cgroups.kill(site.place.cgroup)
+            assert site.place.pids() == []
+        assert shell.returncode == -signal.SIGKILL
+
+
+def test_a_cgroup_tree_is_mounted_where_there_is_none() -> None:
+    """In a mount namespace of its own."""
+    script = (
+        "from targets.lab import cgroups\n"
+        "assert cgroups.mounted() is None\n"
+        "tree = cgroups.tree()\n"
+        "assert tree == cgroups.mounted() == cgroups.tree(), tree\n"
+        "group = tree / 'kxb-mounted-TEST'\n"
+        "cgroups.make(group); cgroups.remove(group); assert not group.exists()\n"
+        "print(tree)\n"
+    )
+    here = cgroups.tree()
+    hide = f'umount -l {here} && exec {sys.executable} -c "$0"'
+    done = subprocess.run(
+        ["unshare", "-m", "--propagation", "private", "sh", "-c", hide, script],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    with contextlib.suppress(OSError):  # in use, on a machine that mounts it there
+        cgroups.OWN_MOUNT.rmdir()
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "/run/kxbench/cgroup2\n"
+    assert cgroups.tree() == here
+
+
 def test_missing_is_said_to_who_is_not_root(tmp_path: Path) -> None:
     script = (
         "import os; os.setresuid(65534, 65534, 65534)\n"
         "from targets.lab import Lab, missing\n"
         "from vocabulary import HostError\n"
         "print(missing())\n"
+        "from targets.lab import leftovers\n"
+        "try: leftovers()\n"
+        "except HostError as error: print(error)\n"
         "try:\n    Lab().__enter__()\n"
         "except HostError as error: print(error.exit_code, error.remedy)\n"
     )
@@ -201,4 +243,5 @@ def test_missing_is_said_to_who_is_not_root(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     said = done.stdout.splitlines()
     assert "root" in said[0]
-    assert said[1] == "4 run as root (sudo)"
+    assert said[1] == "only root can tell what dead runs left"
+    assert said[2] == "4 run as root (sudo)"
