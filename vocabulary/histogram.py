@@ -132,7 +132,7 @@ class Histogram:
         index = np.searchsorted(total, rank, side="left")
         inside = (rank - (total[index] - self.counts[index])) / self.counts[index]
         width = EDGES[index + 1] - EDGES[index]
-        return EDGES[index] + np.where(width > 1, width * inside, 0.0)
+        return np.asarray(EDGES[index] + np.where(width > 1, width * inside, 0.0), np.float64)
 
     def mean(self) -> float:
         return float((self.counts * self.midpoints()).sum() / self.count) if self.count else float("nan")

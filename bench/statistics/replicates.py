@@ -22,7 +22,7 @@ TABLE = 2048
 class Replicate:
     """One series of one deployment. ``values`` are sorted, shape (at most TABLE,), in the metric's unit: all
     samples, or the quantiles (i + 0.5) / TABLE of them; ``count`` is how many samples they stand for.
-    ``tick`` is the greatest common divisor of whole-numbered samples (0 for others): the resolution with
+    ``tick`` is the greatest common divisor of whole-numbered samples (None for others): the resolution with
     which the figure is known. ``noisy`` is the cell's outcome."""
 
     target: str
@@ -42,7 +42,7 @@ class Replicate:
     minimum: float
     maximum: float
     values: NDArray[np.float64]
-    tick: int
+    tick: int | None
 
 
 class Replicates(tuple[Replicate, ...]):
@@ -84,7 +84,7 @@ def _boiled(record: CellRecord, same: Sequence[Samples]) -> Replicate | None:
         low, high, median = values[0], values[-1], _middle(values)
         values = values if count <= TABLE else values[_ranks(count)]
     elif counted.count:
-        count, tick = counted.count, 0
+        count, tick = counted.count, None
         low, high = counted.percentile([0, 100])
         values = counted.quantiles((np.arange(min(count, TABLE)) + 0.5) / min(count, TABLE))
         median = float(counted.quantiles(0.5)[0])
@@ -122,11 +122,11 @@ def _ranks(count: int) -> NDArray[np.int64]:
     return ((np.arange(TABLE) + 0.5) / TABLE * count).astype(np.int64)
 
 
-def _tick(ordered: NDArray[np.float64]) -> int:
+def _tick(ordered: NDArray[np.float64]) -> int | None:
     """Of at most TABLE of the values, the extremes among them."""
     some = ordered if ordered.size <= TABLE else ordered[np.append(_ranks(ordered.size), [0, -1])]
     if np.abs(some).max() >= 2.0**53 or (some != np.floor(some)).any():
-        return 0
+        return None
     return int(np.gcd.reduce(some.astype(np.int64)))
 
 
@@ -139,9 +139,7 @@ def trusted(replicates: Sequence[Replicate]) -> tuple[list[Replicate], str]:
     return list(replicates), "every deployment was noisy"
 
 
-def pooled_percentiles(
-    replicates: Sequence[Replicate], percents: Sequence[float]
-) -> NDArray[np.float64]:
+def pooled_percentiles(replicates: Sequence[Replicate], percents: Sequence[float]) -> NDArray[np.float64]:
     """Nearest-rank percentiles of all samples together, each deployment with the weight of its count; shape
     (len(percents),)."""
     values = np.concatenate([r.values for r in replicates])

@@ -1,0 +1,266 @@
+"""Two targets of one run, or two runs: which series differ, by what factor, and how sure that is.
+
+Targets of one run are paired within blocks, so that what drifts from block to block cancels. The factor is
+the geometric mean of the blocks' ratios: interval and p-value are then of the figure that is shown, which
+with a median of ratios they would not be. Two runs are compared unpaired; what changed between them (time of
+day, neighbours, a boot) is part of the difference, and no interval made of these two runs can tell it
+from the targets'."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.environment import differences
+from bench.statistics.inference import Contrast, cliffs_delta, holm, paired, shared, unpaired
+from bench.statistics.replicates import Cells, Replicate, Replicates, gather
+from vocabulary import Better, ComparisonRow, UsageError
+
+ALPHA = 0.05
+
+Test = Callable[[NDArray[np.float64], NDArray[np.float64], float], Contrast]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One series of both sides: replicates in the same order where they are paired."""
+
+    a: list[Replicate]
+    b: list[Replicate]
+    notes: tuple[str, ...] = ()
+
+
+def compare(
+    cells: Cells, a: str, b: str, *, alpha: float = ALPHA, practical: float = 0.0
+) -> list[ComparisonRow]:
+    """Target ``b`` against target ``a`` of one run, one row a (case, series) that both have, in the order
+    first met. A series of plain cells is compared in those, one that only probes give in probed cells.
+
+    Judged are series with a direction of better and two blocks or more; ``p_adjusted`` is Holm's over all
+    of them. ``significant``: p_adjusted < alpha and the interval is beyond 1 by the factor 1 + practical.
+    Series that are constant on both sides are not a matter of noise: they stand outside the family, and
+    differ from four blocks on (see ``Contrast.p_value``).
+
+    Raises UsageError when the run lacks a target, or a and b have no case in common."""
+    replicates = gather(cells)
+    _demand_targets(replicates, a, b)
+    matches = []
+    for side_a, side_b in _grouped(replicates, a, b).values():
+        match = pair_up(*_plain_or_probed(side_a, side_b))
+        if match is not None:
+            matches.append(match)
+    if not matches:
+        raise UsageError(
+            f"targets {a} and {b} have no series in common in any block",
+            remedy="run a plan in which both have the same cases; kxbench show RUN tells which cells failed",
+        )
+    return _judged(matches, paired, a, b, alpha, practical)
+
+
+def compare_runs(
+    cells_a: Cells,
+    cells_b: Cells,
+    *,
+    names: tuple[str, str] = ("a", "b"),
+    environments: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None,
+    alpha: float = ALPHA,
+    practical: float = 0.0,
+) -> list[ComparisonRow]:
+    """Run b against run a, one row a (target, case, series) that both have; otherwise as ``compare``. Rows
+    carry ``names``, with the target where there are several (``RUN/TARGET``). With ``environments`` (of
+    ``bench.environment.describe``) a note on each row says how the machines differ.
+
+    Raises UsageError when the runs have no series in common."""
+    first, second = gather(cells_a), gather(cells_b)
+    sides: dict[tuple[str, str, str], tuple[list[Replicate], list[Replicate]]] = {}
+    for side, replicates in enumerate((first, second)):
+        for r in replicates:
+            sides.setdefault((r.target, r.case, r.series), ([], []))[side].append(r)
+    sides = {key: both for key, both in sides.items() if both[0] and both[1]}
+    if not sides:
+        raise UsageError(
+            "the runs have no series in common",
+            where=f"{names[0]} and {names[1]}",
+            remedy="compare runs of the same plan; kxbench show RUN tells what each measured",
+        )
+    apart = differences(*environments) if environments else []
+    warned = (f"different machines: {'; '.join(apart)}",) if apart else ()
+    several = len({target for target, _, _ in sides}) > 1
+    matches = [m for both in sides.values() if (m := _loose_match(*both, warned)) is not None]
+    rows = _judged(matches, unpaired, *names, alpha, practical)
+    if not several:
+        return rows
+    return [
+        replace(row, a=f"{names[0]}/{match.a[0].target}", b=f"{names[1]}/{match.a[0].target}")
+        for row, match in zip(rows, matches, strict=True)
+    ]
+
+
+def _demand_targets(replicates: Replicates, a: str, b: str) -> None:
+    present = dict.fromkeys(r.target for r in replicates)
+    for name in (a, b):
+        if name not in present:
+            raise UsageError(
+                f"the run has no measured cell of target {name!r}",
+                remedy=f"targets it has: {', '.join(present) or 'none'}",
+            )
+    if a == b:
+        raise UsageError(
+            f"target {a} would be compared with itself, in the same cells",
+            remedy=f"run a plan that has a second instance of it, {a}@again",
+        )
+
+
+def _grouped(
+    replicates: Replicates, a: str, b: str
+) -> dict[tuple[str, str], tuple[list[Replicate], list[Replicate]]]:
+    groups: dict[tuple[str, str], tuple[list[Replicate], list[Replicate]]] = {}
+    for r in replicates:
+        if r.target in (a, b):
+            groups.setdefault((r.case, r.series), ([], []))[r.target == b].append(r)
+    return groups
+
+
+def _plain_or_probed(
+    a: Sequence[Replicate], b: Sequence[Replicate]
+) -> tuple[list[Replicate], list[Replicate]]:
+    """Both sides from plain cells if both have some, else from probed ones."""
+    for probed in (False, True):
+        one = [r for r in a if bool(r.probes) is probed]
+        other = [r for r in b if bool(r.probes) is probed]
+        if one and other:
+            return one, other
+    return [], []
+
+
+def pair_up(a: Sequence[Replicate], b: Sequence[Replicate]) -> Match | None:
+    """By block; pairs of cells that are both ``ok``, or if there are none, of whatever there is."""
+    by_block = {r.block: r for r in b}
+    pairs = [(r, by_block[r.block]) for r in a if r.block in by_block]
+    fine = [(one, other) for one, other in pairs if not one.noisy and not other.noisy]
+    notes = []
+    if not fine and pairs:
+        notes.append("every pair has a noisy cell")
+    elif len(fine) < len(pairs):
+        notes.append(f"{len(pairs) - len(fine)} noisy left out")
+    used = fine or pairs
+    return Match([p[0] for p in used], [p[1] for p in used], tuple(notes)) if used else None
+
+
+def _loose_match(a: Sequence[Replicate], b: Sequence[Replicate], notes: tuple[str, ...]) -> Match | None:
+    a, b = _plain_or_probed(a, b)
+    if not a:
+        return None
+    fine_a, fine_b = [r for r in a if not r.noisy], [r for r in b if not r.noisy]
+    if fine_a and fine_b:
+        return Match(fine_a, fine_b, notes)
+    return Match(a, b, (*notes, "every deployment of one side was noisy"))
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """What two sides say of one series: the contrast, on logarithms or, where some value is not positive,
+    on the figures themselves."""
+
+    contrast: Contrast
+    logarithmic: bool
+    estimate_a: float
+    estimate_b: float
+
+    def bounds(self) -> tuple[float, float, float]:
+        """``(ratio, low, high)``, none of them NaN; 0..inf where nothing is known."""
+        low, high = self.contrast.interval()
+        if self.logarithmic:
+            return _factor(self.contrast.mean), _factor(low), _factor(high)
+        if self.estimate_a > 0:
+            ratio, low, high = (
+                (self.estimate_a + x) / self.estimate_a for x in (self.contrast.mean, low, high)
+            )
+            return ratio, low, high
+        same = self.contrast.mean == 0
+        return (1.0 if same else math.inf), 0.0, math.inf
+
+
+def _factor(logarithm: float) -> float:
+    """exp, without its overflow."""
+    return math.exp(logarithm) if logarithm < 709 else math.inf
+
+
+def ratio_of(match: Match, test: Test) -> Ratio:
+    """With the variance that rounding to a tick leaves in any figure, tick^2 / 12 (Sheppard), as the least:
+    medians of 41 and 42 ns in every block are one tick apart, not infinitely many standard errors."""
+    a = np.array([r.median for r in match.a])
+    b = np.array([r.median for r in match.b])
+    ticks = [r.tick for r in (*match.a, *match.b) if r.tick is not None]
+    square = math.gcd(*ticks) ** 2 / 12 if len(ticks) == len(a) + len(b) else 0.0
+    middle_a, middle_b = float(np.median(a)), float(np.median(b))
+    if (a > 0).all() and (b > 0).all():
+        rounding = square * (1 / middle_a**2 + 1 / middle_b**2)
+        return Ratio(test(np.log(a), np.log(b), rounding), True, middle_a, middle_b)
+    return Ratio(test(a, b, 2 * square), False, middle_a, middle_b)
+
+
+def _judged(
+    matches: Sequence[Match], test: Test, a: str, b: str, alpha: float, practical: float
+) -> list[ComparisonRow]:
+    ratios = [ratio_of(match, test) for match in matches]
+    judged = [
+        i
+        for i, (match, ratio) in enumerate(zip(matches, ratios, strict=True))
+        if match.a[0].metric.better is not Better.NEITHER and ratio.contrast.df > 0
+    ]
+    logs = [i for i in judged if ratios[i].logarithmic]
+    for i, contrast in zip(logs, shared([ratios[i].contrast for i in logs]), strict=True):
+        ratios[i] = replace(ratios[i], contrast=contrast)
+    family = [i for i in judged if not ratios[i].contrast.constant]
+    adjusted = dict(zip(family, holm([ratios[i].contrast.p_value() for i in family]), strict=True))
+    adjusted |= {i: ratios[i].contrast.p_value() for i in judged if i not in adjusted}
+    return [
+        _row(match, ratio, adjusted.get(i), a, b, alpha, practical)
+        for i, (match, ratio) in enumerate(zip(matches, ratios, strict=True))
+    ]
+
+
+def _row(
+    match: Match, ratio: Ratio, adjusted: float | None, a: str, b: str, alpha: float, practical: float
+) -> ComparisonRow:
+    first, contrast = match.a[0], ratio.contrast
+    factor, low, high = ratio.bounds()
+    notes = [*match.notes]
+    if contrast.df <= 0:
+        notes.append("one deployment on a side: not judged")
+    elif first.metric.better is Better.NEITHER:
+        notes.append("a description: not judged")
+    elif contrast.constant:
+        notes.append("the same in every deployment" if contrast.mean == 0 else "constant on both sides")
+    if not ratio.logarithmic and contrast.mean:
+        notes.append("not all positive: judged on differences")
+    margin = 1 + practical
+    # the interval of what is not all positive is 0..inf if the baseline is 0: there p alone decides
+    beyond = low > margin or high < 1 / margin or not ratio.logarithmic
+    return ComparisonRow(
+        case=first.case,
+        kind=first.kind,
+        series=first.series,
+        metric=first.metric.name,
+        unit=first.metric.unit,
+        better=str(first.metric.better),
+        a=a,
+        b=b,
+        estimate_a=ratio.estimate_a,
+        estimate_b=ratio.estimate_b,
+        ratio=factor,
+        low=low,
+        high=high,
+        p_value=contrast.p_value() if adjusted is not None else 1.0,
+        p_adjusted=1.0 if adjusted is None else adjusted,
+        effect_size=cliffs_delta(
+            np.array([r.median for r in match.a]), np.array([r.median for r in match.b])
+        ),
+        pairs=min(len(match.a), len(match.b)),
+        significant=adjusted is not None and adjusted < alpha and beyond,
+        note="; ".join(notes),
+    )
