@@ -24,7 +24,7 @@ def _own_options(given: BaseModel) -> Options:
 def _dlopen_options(given: BaseModel) -> Options:
     assert isinstance(given, params.Dlopen)
     options = _own_options(given)
-    directory = make_libraries(given.count, int(options.pop("size_kib")))
+    directory = make_libraries(given.libraries, int(options.pop("size_kib")))
     return options | {"directory": str(directory)}
 
 
@@ -46,6 +46,11 @@ def _check_echo(program: str, asked: Options, said: Mapping[str, object]) -> Non
             )
 
 
+def _timeout_s(options: Options) -> int:
+    dirty_s = int(options.get("dirty_mib", 0)) * _SECONDS_A_MIB
+    return int(_SECONDS_TO_START + int(options["budget_ms"]) / 500 + dirty_s)
+
+
 @dataclass(frozen=True, slots=True)
 class MicroCase:
     """One micro program; see vocabulary.CaseKind and README.md."""
@@ -64,11 +69,7 @@ class MicroCase:
         """Run the program once. Raises TargetError, and UnsupportedError when the program says so."""
         building.build()
         options = self.options(params)
-        timeout_s = int(
-            _SECONDS_TO_START
-            + int(options["budget_ms"]) / 500
-            + int(options.get("dirty_mib", 0)) * _SECONDS_A_MIB
-        )
+        timeout_s = _timeout_s(options)
         args = [f"--timeout-s={timeout_s}"]
         args += [f"--{key.replace('_', '-')}={value}" for key, value in options.items()]
         context.progress(self.name)

@@ -11,7 +11,7 @@
 static long long count = 1;
 static const char *directory = ".";
 static const struct micro_option options[] = {
-	{ "count", &count, 1, MOST_LIBRARIES, NULL, NULL, "how many libraries, lib-000.so and on" },
+	{ "libraries", &count, 1, MOST_LIBRARIES, NULL, NULL, "how many libraries, lib-000.so and on" },
 	{ "directory", NULL, 0, 0, NULL, &directory, "where they are" },
 	{ 0 },
 };
@@ -97,7 +97,7 @@ int main(int argc, char **argv)
 	micro.iterations = 200;
 	micro_start("dlopen", argc, argv, options);
 	if (micro.iterations * count > 1000000)
-		die_usage("--iterations times --count is over a million");
+		die_usage("--iterations times --libraries is over a million");
 	make_series(&first, &later);
 	for (long long i = 0; i < count; i++)
 		if (snprintf(paths[i], sizeof(paths[i]), "%s/lib-%03lld.so", directory, i) >= (int)sizeof(paths[i]))

@@ -87,7 +87,7 @@ class Sized(Channel):
 
 class Dlopen(Params):
     iterations: int = Field(200, ge=1, le=100_000, description="rounds; all but the first open again")
-    count: int = Field(8, ge=1, le=256, description="how many libraries")
+    libraries: int = Field(8, ge=1, le=256, description="how many")
     size_kib: SizeKib = Field(64, description="size of each; not an option: chooses the directory")
 
 
