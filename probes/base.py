@@ -33,6 +33,11 @@ class BpfProbe:
         """The part for a binary with these USDT probes of ours, if it has those this probe knows."""
         return None
 
+    def parts(self, scope: ProbeScope) -> Sequence[Part]:
+        """What to attach for this scope."""
+        main = self._main_part()
+        return [*([main] if main else []), *self.usdt_parts(scope)]
+
     def configuration(self, scope: ProbeScope) -> Mapping[str, int]:
         """The values for the configuration slots ``a`` and ``b`` of all parts."""
         return {}
@@ -61,7 +66,7 @@ class BpfProbe:
     def attach(self, scope: ProbeScope) -> Iterator[ProbeReading]:
         """See vocabulary.Probe. The reading is complete when the ``with`` is left."""
         reading = ProbeReading()
-        parts = self._parts(scope)
+        parts = self.parts(scope)
         settings = self.configuration(scope)
         with ExitStack() as stack:
             for part in parts:
@@ -89,10 +94,9 @@ class BpfProbe:
             self._main = self.make_main()
         return self._main
 
-    def _parts(self, scope: ProbeScope) -> Sequence[Part]:
-        main = self._main_part()
-        others = [self._usdt_part(binary) for binary in dict.fromkeys(scope.binaries.values())]
-        return [part for part in (main, *others) if part]
+    def usdt_parts(self, scope: ProbeScope) -> Sequence[Part]:
+        parts = [self._usdt_part(binary) for binary in dict.fromkeys(scope.binaries.values())]
+        return [part for part in parts if part]
 
     def _usdt_part(self, binary: Path) -> Part | None:
         facts = binary.stat()

@@ -65,12 +65,12 @@ class ForkProbe(BpfProbe):
             tracepoints["sched:sched_switch"] = "on_switch"
             defines["KXB_CHILD_BY_SWITCH"] = 1
         return Part(
-            "fork.bpf.c", _LAYOUT, tracepoints=tracepoints, defines=defines, ring_pages=self._ring_pages
+            ("fork.bpf.c",), _LAYOUT, tracepoints=tracepoints, defines=defines, ring_pages=self._ring_pages
         )
 
     def make_usdt(self, binary: Path, probes: frozenset[str]) -> Part | None:
         if not probes.issuperset(_PROBES):
             return None
         return Part(
-            "fork_usdt.bpf.c", _USDT_LAYOUT, binary=binary, usdt=_PROBES, ring_pages=self._ring_pages
+            ("fork_usdt.bpf.c",), _USDT_LAYOUT, binary=binary, usdt=_PROBES, ring_pages=self._ring_pages
         )

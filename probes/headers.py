@@ -16,7 +16,13 @@ from vocabulary import UnsupportedError
 
 _KCONFIG = Path("include/linux/kconfig.h")
 _AUTOCONF = Path("include/generated/autoconf.h")
-_ARCHITECTURES = {"x86_64": "x86", "aarch64": "arm64", "ppc64le": "powerpc", "s390x": "s390", "riscv64": "riscv"}
+_ARCHITECTURES = {
+    "x86_64": "x86",
+    "aarch64": "arm64",
+    "ppc64le": "powerpc",
+    "s390x": "s390",
+    "riscv64": "riscv",
+}
 _TRACING = (Path("/sys/kernel/debug/tracing"), Path("/sys/kernel/tracing"))  # in bcc's order
 
 
@@ -36,7 +42,12 @@ def _version_key(path: Path) -> list[int]:
 def _split_cflags(generated: Path) -> tuple[str, ...]:
     """Where a distribution keeps what is generated apart from the rest (Debian's -amd64 and -common)."""
     arch = _ARCHITECTURES.get(platform.machine(), platform.machine())
-    inside = (f"arch/{arch}/include/generated", f"arch/{arch}/include/generated/uapi", "include", "include/generated/uapi")
+    inside = (
+        f"arch/{arch}/include/generated",
+        f"arch/{arch}/include/generated/uapi",
+        "include",
+        "include/generated/uapi",
+    )
     return tuple(f"-I{generated / part}" for part in inside)
 
 
@@ -97,7 +108,10 @@ def resolve() -> Headers:
 def ensure_tracefs() -> Path:
     """The folder of the kernel's tracing events, mounted if need be. Raises UnsupportedError."""
     said = []
-    for kind, at, folder in (("debugfs", "/sys/kernel/debug", _TRACING[0]), ("tracefs", "/sys/kernel/tracing", _TRACING[1])):
+    for kind, at, folder in (
+        ("debugfs", "/sys/kernel/debug", _TRACING[0]),
+        ("tracefs", "/sys/kernel/tracing", _TRACING[1]),
+    ):
         if mounted := next((tracing for tracing in _TRACING if (tracing / "events").is_dir()), None):
             return mounted
         done = subprocess.run(["mount", "-t", kind, kind, at], capture_output=True, text=True, check=False)

@@ -30,9 +30,9 @@ class IpcProbe(BpfProbe):
 
     def make_main(self) -> Part:
         layout, defines = syscall_layout(_CALLS)
-        return Part("syscalls.bpf.c", layout, tracepoints=SYSCALLS, defines={**defines, "COUNT_bytes": 0})
+        return Part(("syscalls.bpf.c",), layout, tracepoints=SYSCALLS, defines={**defines, "COUNT_bytes": 0})
 
     def make_usdt(self, binary: Path, probes: frozenset[str]) -> Part | None:
         if not probes.issuperset(_PROBES):
             return None
-        return Part("ipc_usdt.bpf.c", _USDT_LAYOUT, binary=binary, usdt=_PROBES)
+        return Part(("ipc_usdt.bpf.c",), _USDT_LAYOUT, binary=binary, usdt=_PROBES)

@@ -1,6 +1,6 @@
 """Loading and updating libraries: by USDT, and the system calls that a load makes."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 from probes.base import BpfProbe
@@ -16,7 +16,7 @@ _USDT_LAYOUT = Layout(
         duration("any_open", "lib_open_begin to lib_open_end, be it a first or a later opening"),
         duration("any_first_call", "lib_open_end to lib_call_end, be it a first or a later opening"),
         duration("any_total", "lib_open_begin to lib_call_end, be it a first or a later opening"),
-        duration("update", "lib_update_begin to lib_update_end of the same number"),
+        duration("update", "lib_update_begin to lib_update_end of the same number", name="total"),
     ),
     (tally("unmatched", "ends without a beginning"),),
     ("openings", "updates"),
@@ -32,16 +32,29 @@ class LibraryProbe(BpfProbe):
 
     def make_main(self) -> Part:
         layout, defines = syscall_layout(_CALLS)
-        layout = Layout(layout.histograms, (), (*layout.tables, "kxb_loading"))
-        defines = {**defines, "KXB_WINDOW": 1}
-        return Part("syscalls.bpf.c", layout, tracepoints=SYSCALLS, defines=defines)
+        layout = Layout(layout.histograms, (), layout.tables)
+        return Part(("syscalls.bpf.c",), layout, tracepoints=SYSCALLS, defines=defines)
 
     def make_usdt(self, binary: Path, probes: frozenset[str]) -> Part | None:
         wanted = [name for group in (_OPEN, _UPDATE) if probes.issuperset(group) for name in group]
         if not wanted:
             return None
-        self._main_part()  # its table is the window that this part opens and shuts
-        return Part("library_usdt.bpf.c", _USDT_LAYOUT, binary=binary, usdt=wanted, ring_pages=RING_PAGES)
+        calls, defines = syscall_layout(_CALLS)
+        layout = Layout(
+            # the calls first: their slots are their histograms' numbers
+            (*calls.histograms, *_USDT_LAYOUT.histograms),
+            _USDT_LAYOUT.counters,
+            (*calls.tables, *_USDT_LAYOUT.tables, "loading"),
+        )
+        return Part(
+            ("syscalls.bpf.c", "library_usdt.bpf.c"),
+            layout,
+            tracepoints=SYSCALLS if "lib_open_begin" in wanted else {},
+            defines={**defines, "KXB_WINDOW": 1},
+            binary=binary,
+            usdt=wanted,
+            ring_pages=RING_PAGES,
+        )
 
-    def configuration(self, scope: ProbeScope) -> Mapping[str, int]:
-        return {"a": int(len(self._parts(scope)) > 1)}
+    def parts(self, scope: ProbeScope) -> Sequence[Part]:
+        return self.usdt_parts(scope) or super().parts(scope)

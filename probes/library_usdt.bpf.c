@@ -1,12 +1,13 @@
-/* Loading and updating a library: lib_open_begin/end(i), lib_call_end(i), lib_update_begin/end(i). */
+/* Loading and updating a library: lib_open_begin/end(i), lib_call_end(i), lib_update_begin/end(i).
+ * Compiled behind syscalls.bpf.c, whose `loading` it keeps. */
 
 struct opening {
 	u64 begin_ns, opened_ns;
 };
 BPF_HASH(openings, u32, struct opening, 4096);	/* by thread */
 BPF_HASH(updates, u64, u64, 4096);		/* by number: another thread may end what one began */
-BPF_TABLE("extern", u32, u8, kxb_loading, 4096);
 
+#ifdef USDT_lib_open_begin
 int lib_open_begin(struct pt_regs *ctx)
 {
 	struct opening opening = {};
@@ -16,7 +17,7 @@ int lib_open_begin(struct pt_regs *ctx)
 	if (!in_place())
 		return 0;
 	opening.begin_ns = bpf_ktime_get_ns();
-	if (openings.update(&tid, &opening) || kxb_loading.update(&tid, &yes))
+	if (openings.update(&tid, &opening) || loading.update(&tid, &yes))
 		count(COUNT_lost, 1);
 	return 0;
 }
@@ -29,7 +30,7 @@ int lib_open_end(struct pt_regs *ctx)
 
 	if (!in_place())
 		return 0;
-	kxb_loading.delete(&tid);
+	loading.delete(&tid);
 	if (!opening) {
 		count(COUNT_unmatched, 1);
 		return 0;
@@ -56,7 +57,9 @@ int lib_call_end(struct pt_regs *ctx)
 	openings.delete(&tid);
 	return 0;
 }
+#endif
 
+#ifdef USDT_lib_update_begin
 int lib_update_begin(struct pt_regs *ctx)
 {
 	u64 i = 0, now;
@@ -86,3 +89,4 @@ int lib_update_end(struct pt_regs *ctx)
 	updates.delete(&i);
 	return 0;
 }
+#endif

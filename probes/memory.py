@@ -24,7 +24,9 @@ _LAYOUT = Layout(
     )
 )
 _PERF_LAYOUT = Layout(
-    counters=(tally("page_faults", "in user mode or on user memory (software event page-faults)", always=True),)
+    counters=(
+        tally("page_faults", "in user mode or on user memory (software event page-faults)", always=True),
+    )
 )
 
 _SIZES = {"Rss": "rss", "Pss": "pss"}
@@ -112,8 +114,10 @@ class MemoryProbe(BpfProbe):
 
     def make_main(self) -> Part:
         if self._by_perf or (self._by_perf is None and not tracepoint_exists(_TRACEPOINT)):
-            return Part("memory.bpf.c", _PERF_LAYOUT, defines={"KXB_FAULT_BY_PERF": 1}, attach_more=_attach_perf)
-        return Part("memory.bpf.c", _LAYOUT, tracepoints={_TRACEPOINT: "on_fault"})
+            return Part(
+                ("memory.bpf.c",), _PERF_LAYOUT, defines={"KXB_FAULT_BY_PERF": 1}, attach_more=_attach_perf
+            )
+        return Part(("memory.bpf.c",), _LAYOUT, tracepoints={_TRACEPOINT: "on_fault"})
 
     @contextmanager
     def watching(self, scope: ProbeScope, reading: ProbeReading) -> Iterator[None]:

@@ -108,11 +108,11 @@ class _Events:
 
 
 class Part:
-    """``attach_more`` is called with the program after its tracepoints and USDT probes are attached."""
+    """``sources`` are files of this folder, compiled as one. ``attach_more`` is called with the program after its tracepoints and USDT probes are attached."""
 
     def __init__(
         self,
-        source: str,
+        sources: Sequence[str],
         layout: Layout,
         *,
         tracepoints: Mapping[str, str] | None = None,
@@ -127,7 +127,7 @@ class Part:
         if ring_pages:
             every["KXB_RING_PAGES"] = ring_pages
         self.layout = layout
-        self.program = Program(source, defines=every, binary=binary, usdt=usdt)
+        self.program = Program(sources, defines=every, binary=binary, usdt=usdt)
         self._tracepoints = dict(tracepoints or {})
         self._usdt = bool(usdt)
         self._attach_more = attach_more

@@ -7,7 +7,7 @@ import ctypes
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -24,6 +24,7 @@ from vocabulary.histogram import BINS
 _FOLDER = Path(__file__).parent
 _INCLUDES = (_FOLDER.parent / "vocabulary",)
 _COMPILING = Lock()  # bcc changes the working directory and the environment, both the whole process's
+
 
 @cache
 def load_bcc() -> ModuleType:
@@ -66,7 +67,7 @@ def _why(said: Iterable[str]) -> str:
     """The line that tells most of what a compiler or verifier said."""
     lines = [line.strip() for line in said if line.strip() and "modprobe" not in line]
     telling = [line for line in lines if "error:" in line or "Failed" in line or "failed" in line]
-    return (telling or lines or ["it does not say why"])[0]
+    return (telling or lines or [""])[0]
 
 
 def usdt_of(binary: Path) -> frozenset[str]:
@@ -85,20 +86,22 @@ def tracepoint_exists(tracepoint: str) -> bool:
 
 
 class Program:
-    """``source`` is a file of this folder (or any path); ``defines`` go to the compiler as -DNAME=value.
+    """``sources`` are files of this folder (or any paths), compiled as one after the shared front;
+    ``defines`` go to the compiler as -DNAME=value. ``usdt`` are probes of ``binary``, each with a function of
+    its name.
 
     Raises UnsupportedError where bcc is missing, does not compile or the kernel does not take it."""
 
     def __init__(
         self,
-        source: str | Path,
+        sources: Sequence[str | Path],
         *,
         defines: Mapping[str, int] | None = None,
         binary: Path | None = None,
         usdt: Iterable[str] = (),
     ) -> None:
         bcc = load_bcc()
-        self._source = _FOLDER / source
+        self._sources = [_FOLDER / "include/kxbench.bpf.h", *(_FOLDER / source for source in sources)]
         self._tracepoints: list[str] = []
         self._usdt: Any = None
         contexts = []
@@ -129,7 +132,7 @@ class Program:
         found = headers.resolve()
         cflags = [f"-D{name}={value}" for name, value in defines.items()]
         cflags += [f"-I{folder}" for folder in _INCLUDES] + list(found.cflags)
-        text = (_FOLDER / "include/kxbench.bpf.h").read_text() + self._source.read_text()
+        text = b"\n".join(source.read_bytes() for source in self._sources)  # bcc warns of str
         with _COMPILING, _said() as said:
             before = os.environ.get("BCC_KERNEL_SOURCE")
             if found.source:
@@ -143,8 +146,8 @@ class Program:
                     del os.environ["BCC_KERNEL_SOURCE"]
         if error:
             raise UnsupportedError(
-                f"bcc could not compile it with {found.description}: {_why(said)}",
-                where=self._source.name,
+                f"bcc could not compile it with {found.description}: {_why(said) or error}",
+                where=self._sources[-1].name,
                 remedy="install the running kernel's headers, or look at './kxbench doctor'",
             )
         return bpf
@@ -155,15 +158,21 @@ class Program:
                 return action(*args, **named)
             except Exception as problem:  # bcc raises no narrower class
                 error = problem
+        why = _why(said)
         raise UnsupportedError(
-            f"{what}: {error} ({_why(said)})",
-            where=self._source.name,
+            f"{what}: {error} ({why})" if why else f"{what}: {error}",
+            where=self._sources[-1].name,
             remedy="run as root on a kernel with CONFIG_BPF_SYSCALL, CONFIG_BPF_EVENTS and CONFIG_UPROBE_EVENTS",
         )
 
     def attach_tracepoint(self, tracepoint: str, function: str) -> None:
         """``tracepoint`` is ``category:name``; one function may be attached to several."""
-        self._try(f"tracepoint {tracepoint}", self._bpf.attach_tracepoint, tp=tracepoint, fn_name=function)
+        self._try(
+            f"tracepoint {tracepoint}",
+            self._bpf.attach_tracepoint,
+            tp=tracepoint.encode(),
+            fn_name=function.encode(),
+        )
         self._tracepoints.append(tracepoint)
 
     def attach_usdt(self) -> None:
@@ -173,7 +182,13 @@ class Program:
             self._try(name, self._bpf.attach_uprobe, name=path, fn_name=function, addr=address, pid=-1)
 
     def attach_uprobe(self, binary: Path, symbol: str, function: str) -> None:
-        self._try(f"{binary}:{symbol}", self._bpf.attach_uprobe, name=str(binary), sym=symbol, fn_name=function)
+        self._try(
+            f"{binary}:{symbol}",
+            self._bpf.attach_uprobe,
+            name=os.fsencode(binary),
+            sym=symbol.encode(),
+            fn_name=function.encode(),
+        )
 
     def attach_perf_event(self, kind: int, config: int, function: str) -> None:
         """Each ``sample_period=1`` occurrence on every CPU (perf_event_open(2): type and config)."""
@@ -182,36 +197,36 @@ class Program:
             self._bpf.attach_perf_event,
             ev_type=kind,
             ev_config=config,
-            fn_name=function,
+            fn_name=function.encode(),
             sample_period=1,
         )
 
     def load(self, function: str, kind: str) -> int:
         """Load a function as a program of bcc's type name (SCHED_CLS, SOCKET_FILTER) and return its
         descriptor, which stays this object's."""
-        loaded = self._try(function, self._bpf.load_func, function, getattr(load_bcc().BPF, kind))
+        loaded = self._try(function, self._bpf.load_func, function.encode(), getattr(load_bcc().BPF, kind))
         return int(loaded.fd)
 
     def detach(self) -> None:
         """Idempotent. Some 70 ms a tracepoint and 100 ms a uprobe: the kernel waits for a grace period."""
         while self._tracepoints:
-            self._bpf.detach_tracepoint(self._tracepoints.pop())
+            self._bpf.detach_tracepoint(self._tracepoints.pop().encode())
         for event in list(self._bpf.uprobe_fds):
             self._bpf.detach_uprobe_event(event)
         for kind, config in list(self._bpf.open_perf_events):
             self._bpf.detach_perf_event(kind, config)
 
     def configure(self, slot: int, value: int) -> None:
-        table = self._bpf["config"]
+        table = self._bpf[b"config"]
         table[ctypes.c_int(slot)] = ctypes.c_uint64(value)
 
     def table(self, name: str) -> Any:
         """bcc's table of that name."""
-        return self._bpf[name]
+        return self._bpf[name.encode()]
 
     def clear(self, tables: Iterable[str] = ()) -> None:
         """Zero the histograms and counters and empty these hash tables."""
-        for name in ("hists", "counts"):
+        for name in (b"hists", b"counts"):
             table = self._bpf[name]
             size = ctypes.sizeof(table.sLeaf) * self._cpus
             zeros = (ctypes.c_uint8 * size)()
@@ -221,7 +236,7 @@ class Program:
             self.empty(name)
 
     def empty(self, name: str) -> None:
-        table = self._bpf[name]
+        table = self.table(name)
         for key in list(table.keys()):
             try:
                 del table[key]
@@ -230,7 +245,7 @@ class Program:
 
     def insert(self, name: str, key: int) -> None:
         """A zeroed entry for a u32 key, unless there is one."""
-        table = self._bpf[name]
+        table = self.table(name)
         fresh, no_exist = table.Leaf(), 1
         load_bcc().lib.bpf_update_elem(
             table.map_fd, ctypes.byref(ctypes.c_uint32(key)), ctypes.byref(fresh), no_exist
@@ -247,7 +262,7 @@ class Program:
         values = np.zeros((self._cpus, width), np.uint64)
         key = ctypes.c_int(index)
         pointer = values.ctypes.data_as(ctypes.c_void_p)
-        if load_bcc().lib.bpf_lookup_elem(self._bpf[name].map_fd, ctypes.byref(key), pointer) < 0:
+        if load_bcc().lib.bpf_lookup_elem(self.table(name).map_fd, ctypes.byref(key), pointer) < 0:
             raise OSError(ctypes.get_errno(), f"cannot read {name}[{index}]")
         return values.sum(axis=0, dtype=np.uint64)
 
@@ -259,7 +274,7 @@ class Program:
 
     def open_events(self, callback: Any) -> None:
         """``callback(data, size)`` for each event that the programs emit; call consume() to get them."""
-        table = self._bpf["events"]
+        table = self._bpf[b"events"]
         if hasattr(table, "open_ring_buffer"):
             table.open_ring_buffer(lambda _, data, size: callback(data, size))
             self._consume = self._bpf.ring_buffer_consume

@@ -40,7 +40,7 @@ class SchedProbe(BpfProbe):
     summary = "run-queue latency, time off the CPU, context switches and migrations"
 
     def make_main(self) -> Part:
-        return Part("sched.bpf.c", _LAYOUT, tracepoints=_TRACEPOINTS)
+        return Part(("sched.bpf.c",), _LAYOUT, tracepoints=_TRACEPOINTS)
 
     @contextmanager
     def watching(self, scope: ProbeScope, reading: ProbeReading) -> Iterator[None]:

@@ -10,8 +10,8 @@ struct entered {
 };
 BPF_HASH(tasks, u32, struct entered, 16384);
 #ifdef KXB_WINDOW
-/* Threads inside a load: kept by library_usdt.bpf.c. Looked at where CONFIG_A is 1. */
-BPF_TABLE_PUBLIC("hash", u32, u8, kxb_loading, 4096);
+/* Threads inside a load, whose calls are the only ones to count: kept by library_usdt.bpf.c. */
+BPF_HASH(loading, u32, u8, 4096);
 #endif
 
 static __always_inline int slot_of(long id)
@@ -70,7 +70,7 @@ int on_enter(struct tracepoint__raw_syscalls__sys_enter *args)
 	if (slot < 0 || !in_place())
 		return 0;
 #ifdef KXB_WINDOW
-	if (configured(CONFIG_A) && !kxb_loading.lookup(&tid))
+	if (!loading.lookup(&tid))
 		return 0;
 #endif
 	task = tasks.lookup(&tid);
