@@ -20,7 +20,8 @@ from rich.table import Table
 from bench.plan import Cell
 from vocabulary import CellRecord, KxbenchError, Outcome, RunRecord
 
-out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+# not on a terminal: lines as long as they are, for grep and logs
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 220)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 STYLES = {Outcome.OK: "green", Outcome.FAILED: "red", Outcome.UNSUPPORTED: "yellow", Outcome.NOISY: "magenta"}

@@ -28,7 +28,7 @@ _TRACING = (Path("/sys/kernel/debug/tracing"), Path("/sys/kernel/tracing"))  # i
 
 @dataclass(frozen=True, slots=True)
 class Headers:
-    """``source`` is what BCC_KERNEL_SOURCE is to be, None where bcc finds them itself; ``cflags`` go with it."""
+    """``source`` is what BCC_KERNEL_SOURCE is to be (None: bcc finds them itself); ``cflags`` go with it."""
 
     description: str
     source: Path | None = None
@@ -42,17 +42,13 @@ def _version_key(path: Path) -> list[int]:
 def _split_cflags(generated: Path) -> tuple[str, ...]:
     """Where a distribution keeps what is generated apart from the rest (Debian's -amd64 and -common)."""
     arch = _ARCHITECTURES.get(platform.machine(), platform.machine())
-    inside = (
-        f"arch/{arch}/include/generated",
-        f"arch/{arch}/include/generated/uapi",
-        "include",
-        "include/generated/uapi",
-    )
+    here = f"arch/{arch}/include/generated"
+    inside = (here, f"{here}/uapi", "include", "include/generated/uapi")
     return tuple(f"-I{generated / part}" for part in inside)
 
 
 def _common_of(generated: Path) -> Path | None:
-    """The other half: Debian's Makefile is one line, ``include /usr/src/linux-headers-...-common/Makefile``."""
+    """The other half: Debian's Makefile is one line, ``include .../linux-headers-...-common/Makefile``."""
     makefile = generated / "Makefile"
     found = re.search(r"^include (\S+)/Makefile", makefile.read_text(), re.M) if makefile.is_file() else None
     common = Path(found[1]) if found else None
@@ -100,24 +96,25 @@ def resolve() -> Headers:
         raise UnsupportedError(
             "no kernel headers, of this or any kernel, for bcc to compile with",
             where="/lib/modules, /sys/kernel and /usr/src",
-            remedy="apt-get install linux-headers-$(uname -r), or any: linux-headers-amd64, linux-headers-generic",
+            remedy="apt-get install linux-headers-$(uname -r), or any: linux-headers-amd64, -generic",
         )
     return found
+
+
+def _tracing() -> Path | None:
+    return next((tracing for tracing in _TRACING if (tracing / "events").is_dir()), None)
 
 
 def ensure_tracefs() -> Path:
     """The folder of the kernel's tracing events, mounted if need be. Raises UnsupportedError."""
     said = []
-    for kind, at, folder in (
-        ("debugfs", "/sys/kernel/debug", _TRACING[0]),
-        ("tracefs", "/sys/kernel/tracing", _TRACING[1]),
-    ):
-        if mounted := next((tracing for tracing in _TRACING if (tracing / "events").is_dir()), None):
+    for kind, at in (("debugfs", "/sys/kernel/debug"), ("tracefs", "/sys/kernel/tracing")):
+        if mounted := _tracing():
             return mounted
         done = subprocess.run(["mount", "-t", kind, kind, at], capture_output=True, text=True, check=False)
-        if (folder / "events").is_dir():
-            return folder
         said.append(done.stderr.strip() or f"{kind} has no tracing")
+    if mounted := _tracing():
+        return mounted
     raise UnsupportedError(
         f"no tracing file system: {'; '.join(said)}",
         where="/sys/kernel",

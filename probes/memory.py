@@ -25,7 +25,7 @@ _LAYOUT = Layout(
 )
 _PERF_LAYOUT = Layout(
     counters=(
-        tally("page_faults", "in user mode or on user memory (software event page-faults)", always=True),
+        tally("page_faults", "on user memory, whoever accesses it (perf event page-faults)", always=True),
     )
 )
 

@@ -108,7 +108,8 @@ class _Events:
 
 
 class Part:
-    """``sources`` are files of this folder, compiled as one. ``attach_more`` is called with the program after its tracepoints and USDT probes are attached."""
+    """``sources`` are files of this folder, compiled as one. ``attach_more`` is called with the program after
+    its tracepoints and USDT probes are attached."""
 
     def __init__(
         self,

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from probes import headers
 from vocabulary import Histogram, UnsupportedError
@@ -116,7 +117,7 @@ class Program:
             self._bpf.detach_uprobe_event(event)
 
     def _compile_events(self, bcc: ModuleType, defines: dict[str, int], contexts: list[Any]) -> Any:
-        """With a ring buffer for events, or a perf buffer where the kernel has no ring buffers (before 5.8)."""
+        """With a ring buffer for events, or a perf buffer where the kernel (before 5.8) has none."""
         try:
             return self._compile(bcc, defines, contexts)
         except UnsupportedError:
@@ -162,7 +163,7 @@ class Program:
         raise UnsupportedError(
             f"{what}: {error} ({why})" if why else f"{what}: {error}",
             where=self._sources[-1].name,
-            remedy="run as root on a kernel with CONFIG_BPF_SYSCALL, CONFIG_BPF_EVENTS and CONFIG_UPROBE_EVENTS",
+            remedy="run as root; a kernel needs CONFIG_BPF_SYSCALL, CONFIG_BPF_EVENTS, CONFIG_UPROBE_EVENTS",
         )
 
     def attach_tracepoint(self, tracepoint: str, function: str) -> None:
@@ -226,8 +227,8 @@ class Program:
 
     def clear(self, tables: Iterable[str] = ()) -> None:
         """Zero the histograms and counters and empty these hash tables."""
-        for name in (b"hists", b"counts"):
-            table = self._bpf[name]
+        for name in ("hists", "counts"):
+            table = self.table(name)
             size = ctypes.sizeof(table.sLeaf) * self._cpus
             zeros = (ctypes.c_uint8 * size)()
             for index in range(table.max_entries):
@@ -257,14 +258,15 @@ class Program:
         if bcc.lib.bpf_update_elem(descriptor, ctypes.byref(key), ctypes.byref(value), 0) < 0:
             raise OSError(ctypes.get_errno(), "cannot clear a map")
 
-    def _per_cpu(self, name: str, index: int, width: int) -> "np.ndarray[Any, np.dtype[np.uint64]]":
+    def _per_cpu(self, name: str, index: int, width: int) -> NDArray[np.uint64]:
         """One entry of a per-cpu array of u64s, summed over the CPUs; shape (width,)."""
         values = np.zeros((self._cpus, width), np.uint64)
         key = ctypes.c_int(index)
         pointer = values.ctypes.data_as(ctypes.c_void_p)
         if load_bcc().lib.bpf_lookup_elem(self.table(name).map_fd, ctypes.byref(key), pointer) < 0:
             raise OSError(ctypes.get_errno(), f"cannot read {name}[{index}]")
-        return values.sum(axis=0, dtype=np.uint64)
+        total: NDArray[np.uint64] = values.sum(axis=0, dtype=np.uint64)
+        return total
 
     def histogram(self, index: int) -> Histogram:
         return Histogram(self._per_cpu("hists", index, BINS))

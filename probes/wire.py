@@ -199,7 +199,7 @@ class WireProbe(BpfProbe):
             with scope.watch_from.entered():
                 way.__exit__(None, None, None)
         flows, queries = program.table("flows"), program.table("queries")
-        left = sum(flow.waiting for flow in flows.values()) + sum(1 for _ in queries.keys())
+        left = sum(flow.waiting for flow in flows.values()) + sum(1 for _ in queries)
         if left:
             values = np.array([float(left)])
             reading.samples.append(Samples(_IN_FLIGHT.metric, Source.PROBE, values, probe=self.name))

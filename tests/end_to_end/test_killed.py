@@ -1,4 +1,4 @@
-"""Whatever is killed, whenever: no finished cell is lost, nothing stays behind, and resume finishes the run."""
+"""Whatever is killed, whenever: no finished cell is lost, nothing stays, and resume finishes the run."""
 
 import os
 import random

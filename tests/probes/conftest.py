@@ -75,7 +75,7 @@ class Known:
         self.binary = built / "known"
         self._socket, self._lines = ours, ours.makefile("r")
         with theirs:
-            argv = [self.binary, what, str(count), built / "libanswer.so"]
+            argv: list[str | Path] = [self.binary, what, str(count), built / "libanswer.so"]
             self.process = place.popen(argv, stdin=theirs.fileno())
         self._hear()  # ready for the rehearsal
         self._tell_and_hear()
@@ -133,11 +133,11 @@ def name(samples: Samples) -> str:
 
 
 def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @contextmanager
-def serving(argv: list[str], place: Place, address: str, port: int, tcp: bool) -> Iterator[None]:
+def serving(argv: list[str], place: Place, port: int, *, tcp: bool) -> Iterator[None]:
     """A server in a place, up (for UDP: bound, by /proc/net/udp) inside the ``with``."""
     process = place.popen(argv)
     try:

@@ -148,7 +148,7 @@ def test_memory_tells_copy_on_write_from_first_touch(made: Made, scope: ProbeSco
     assert found["page_faults"] > found["protection_faults"] >= COUNT
 
 
-def test_memory_sees_a_gigabyte_less_than_it_is_given(made: Made, scope: ProbeScope, known: Start) -> None:
+def test_memory_sees_what_is_touched(made: Made, scope: ProbeScope, known: Start) -> None:
     few = by_name(watch(made(MemoryProbe()), scope, known("touches"))[0])
     many = by_name(watch(made(MemoryProbe()), scope, known("touches", 25 * 256))[0])
     for size in ("rss", "pss"):

@@ -10,7 +10,7 @@ from vocabulary import CaseContext, Endpoint, Samples, Service, ServiceKind
 from workloads.dns_load.zone import Zone, zone
 from workloads.native import dnsperf
 from workloads.services.cases import LoadCase, SweepCase
-from workloads.services.params import Load, Params, Rates, Sweep
+from workloads.services.params import Data, Load, Rates, Sweep
 from workloads.services.workload import Ready, Workload
 
 _MIX = 8192
@@ -20,7 +20,7 @@ _OUTSTANDING = 100
 Feature = Literal["records", "negative", "alias", "wildcard", "delegation", "edns", "truncation", "transfer"]
 
 
-class DnsData(Params):
+class DnsData(Data):
     names: int = Field(10_000, ge=10, le=900_000, description="names in the zone")
     workers: int = Field(1, ge=1, le=256, description="worker processes of the server")
     features: tuple[Feature, ...] = Field((), description="features to check before timing; none named: all")
@@ -36,13 +36,12 @@ class DnsSweep(DnsData, Sweep):
 
 class Dns(Workload[DnsData, Zone]):
     kind = ServiceKind.DNS
-    protocol = "dns"
 
     def missing(self) -> str:
         return dnsperf.missing()
 
     def prepare(self, params: DnsData, context: CaseContext) -> Zone:
-        return zone(context.cache, context.seed, params.names)
+        return zone(context.cache, params.data_seed, params.names)
 
     def service(self, params: DnsData, data: Zone) -> Service:
         return Service(self.kind, data.directory, params.workers)

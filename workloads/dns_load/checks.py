@@ -42,7 +42,7 @@ class Client:
     @staticmethod
     def _message(owner: str, kind: str, edns_bytes: int) -> Message:
         extended = {"use_edns": 0, "payload": edns_bytes} if edns_bytes else {"use_edns": False}
-        return dns.message.make_query(owner, kind, **extended)  # type: ignore[arg-type]
+        return dns.message.make_query(owner, kind, **extended)
 
     def expected(self, owner: str, kind: str) -> RRset:
         """The record set that the zone's file has."""

@@ -9,14 +9,13 @@ from vocabulary import CaseContext, Endpoint, Samples, Service, ServiceKind
 from workloads.http_load.pages import Pages, name_of, pages
 from workloads.native import wrk
 from workloads.services.cases import LoadCase, SweepCase
-from workloads.services.params import Load, Params, Rates, Sweep
+from workloads.services.params import Data, Load, Rates, Sweep
 from workloads.services.workload import Ready, Workload
-
 
 Feature = Literal["get", "head", "keep_alive", "range", "conditional"]
 
 
-class HttpData(Params):
+class HttpData(Data):
     page_bytes: Literal[612, 65536, 1048576] = Field(612, description="size of the page asked for, bytes")
     workers: int = Field(1, ge=1, le=256, description="worker processes of the server")
     features: tuple[Feature, ...] = Field((), description="features to check before timing; none named: all")
@@ -32,13 +31,12 @@ class HttpSweep(HttpData, Sweep):
 
 class Http(Workload[HttpData, Pages]):
     kind = ServiceKind.HTTP
-    protocol = "http"
 
     def missing(self) -> str:
         return wrk.missing()
 
     def prepare(self, params: HttpData, context: CaseContext) -> Pages:
-        return pages(context.cache, context.seed)
+        return pages(context.cache, params.data_seed)
 
     def service(self, params: HttpData, data: Pages) -> Service:
         return Service(self.kind, data.root, params.workers)

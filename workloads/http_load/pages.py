@@ -1,4 +1,4 @@
-"""Pages of 612 B (nginx's stock index.html), 64 KiB and 1 MiB of seeded text, and a manifest of their hashes."""
+"""Pages of 612 B (nginx's stock page), 64 KiB and 1 MiB of seeded text, and a manifest of hashes."""
 
 import hashlib
 import json

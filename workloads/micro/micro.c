@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #define POLLS_BEFORE_YIELD 1000u
+#define CHUNK_BYTES ((size_t)8 << 20)
+#define CHUNK_ALIGN ((size_t)64)
 #define PEER_FAILED SIGUSR2 /* the peer has said why: end in silence */
 
 struct micro micro = {
@@ -111,14 +113,24 @@ void frame_guard(void)
 		CPU_ZERO(&allowed);
 }
 
+/* From one mapping while it lasts: each further one would add to what a fork costs. */
 void *micro_shared(size_t bytes)
 {
-	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	static unsigned char *chunk;
+	static size_t left;
+	void *memory;
 
-	if (memory == MAP_FAILED)
-		die_errno("mmap of shared memory");
-	memset(memory, 0, bytes);
-	return memory;
+	bytes = (bytes + CHUNK_ALIGN - 1) & ~(CHUNK_ALIGN - 1);
+	if (bytes > left) {
+		left = MAX(bytes, CHUNK_BYTES);
+		chunk = mmap(NULL, left, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		if (chunk == MAP_FAILED)
+			die_errno("mmap of shared memory");
+	}
+	memory = chunk;
+	chunk += bytes;
+	left -= bytes;
+	return memset(memory, 0, bytes);
 }
 
 void micro_add(struct micro_series *series, double value)

@@ -1,7 +1,6 @@
 /* The sample buffers and the JSON object between the two markers (docs/architecture.md). */
 #include "frame.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #define MOST_SERIES 32
@@ -52,7 +51,7 @@ static void print_series(FILE *out, const struct micro_series *series)
 	for (size_t i = 0; i < series->count; i++) {
 		double value = series->values[i];
 
-		fprintf(out, value == floor(value) ? "%s%.0f" : "%s%.3f", i ? "," : "", value);
+		fprintf(out, value == (double)(int64_t)value ? "%s%.0f" : "%s%.3f", i ? "," : "", value);
 	}
 	fputs("]}", out);
 }

@@ -35,7 +35,7 @@ ERRORS = Metric(
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A native generator's own summary of one closed-loop run. ``latency_ns`` by statistic ("p50", "mean")."""
+    """A native generator's summary of one closed-loop run. ``latency_ns`` by statistic ("p50", "mean")."""
 
     tool: str
     rate_per_s: float

@@ -79,7 +79,17 @@ def run(
 ) -> Told:
     """One thread for ``duration_s``. wrk takes whole seconds only, but sums up early on SIGINT; its threads
     see that within 0.1 s and the duration it tells is the true one. Raises TargetError."""
-    argv = [PROGRAM, "-t", "1", "-c", str(connections), "-d", f"{int(duration_s) + 60}s", "-s", SCRIPT]
+    argv: list[str | Path] = [
+        PROGRAM,
+        "-t",
+        "1",
+        "-c",
+        str(connections),
+        "-d",
+        f"{int(duration_s) + 60}s",
+        "-s",
+        SCRIPT,
+    ]
     argv.append(f"http://{endpoint.host}:{endpoint.port}/{path}")
     text = program.run(place, argv, cpus=cpus, limit_s=_GRACE_S, interrupt_after_s=duration_s)
     return parse(text)

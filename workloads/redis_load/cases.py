@@ -11,7 +11,7 @@ from workloads.native import redis_benchmark
 from workloads.redis_load.dataset import MOST_BYTES, KeySet, key, key_set, load, record_bytes
 from workloads.services.cases import LoadCase, SweepCase
 from workloads.services.datasets import seeded_bytes
-from workloads.services.params import Load, Params, Sweep
+from workloads.services.params import Data, Load, Sweep
 from workloads.services.workload import Ready, Workload
 
 _MIX = 8192
@@ -20,6 +20,7 @@ Feature = Literal[
     "ping",
     "get_set",
     "data",
+    "keys",
     "strings",
     "binary",
     "expiry",
@@ -33,11 +34,10 @@ Feature = Literal[
     "scan",
     "big",
     "errors",
-    "keys",
 ]
 
 
-class RedisData(Params):
+class RedisData(Data):
     keys: int = Field(10_000, ge=0, le=1_000_000, description="keys loaded first, of 16 bytes each")
     value_bytes: int = Field(64, ge=1, le=1 << 20, description="size of each value, bytes")
     get_ratio: float = Field(0.9, ge=0, le=1, description="share of GET; the rest is SET")
@@ -61,13 +61,12 @@ class RedisSweep(RedisData, Sweep):
 
 class Redis(Workload[RedisData, KeySet]):
     kind = ServiceKind.REDIS
-    protocol = "resp"
 
     def missing(self) -> str:
         return redis_benchmark.missing()
 
     def prepare(self, params: RedisData, context: CaseContext) -> KeySet:
-        return key_set(context.cache, context.seed, params.keys, params.value_bytes)
+        return key_set(context.cache, params.data_seed, params.keys, params.value_bytes)
 
     def service(self, params: RedisData, data: KeySet) -> Service:
         return Service(self.kind)

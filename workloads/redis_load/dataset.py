@@ -136,7 +136,7 @@ def _send(data: KeySet, whole: memoryview, raw: socket.socket, where: str) -> No
 def _receive(raw: socket.socket, count: int) -> bytes:
     """``count`` bytes, or fewer if the replies so far cannot be that many OKs."""
     replies = bytearray()
-    while len(replies) < count and replies[:1] in (b"", b"+"):
+    while len(replies) < count and (not replies or replies.startswith(b"+")):
         piece = raw.recv(min(1 << 20, count - len(replies)))
         if not piece:
             raise ConnectionResetError("the server closed the connection")

@@ -44,7 +44,7 @@ class ServiceCase:
 def write_requests(workload: Workload[Any, Any], params: Any, data: Any, context: CaseContext) -> Path:
     """The generator's requests file, in the cell's scratch folder."""
     path = context.scratch / f"{workload.kind.value}.requests"
-    openloop.encode_requests(path, workload.protocol, workload.requests(params, data, context.seed))
+    openloop.encode_requests(path, workload.kind, workload.requests(params, data, context.seed))
     return path
 
 
@@ -69,7 +69,8 @@ class LoadCase(ServiceCase):
                     pipeline=self.workload.pipeline(params),
                     arrivals=params.arrivals,
                     seed=context.seed,
-                    cpus=context.generator_cpus,
+                    cpus=context.generator_cpus or None,
+                    labels={"rate_per_s": rate_per_s},
                 )
         if params.native_s:
             context.progress(f"{self.name}: native generator")
@@ -91,4 +92,15 @@ class SweepCase(ServiceCase):
                 context.place,
                 ready.endpoint,
                 requests,
+                duration_s=params.duration_s,
+                warmup_s=params.warmup_s,
+                connections=params.connections,
+                pipeline=self.workload.pipeline(params),
+                lowest_share=params.lowest_share,
+                highest_share=params.highest_share,
+                per_decade=params.per_decade,
+                seed=context.seed,
+                cpus=context.generator_cpus or None,
+                progress=context.progress,
+                arrivals=params.arrivals,
             )

@@ -45,7 +45,8 @@ class Checks(Generic[C]):
     answers wrongly or not at all; anything else is a bug of ours and is let through."""
 
     def __init__(self, service: str, errors: tuple[type[Exception], ...]) -> None:
-        self.service, self._errors = service, (*errors, OSError, Wrong)
+        self.service = service
+        self._errors: tuple[type[Exception], ...] = (*errors, OSError, Wrong)
         self._checks: list[Check[C]] = []
 
     def of(self, feature: str) -> Callable[[Callable[[C], None]], Callable[[C], None]]:

@@ -21,6 +21,13 @@ Rates = Annotated[
 """One rate or a list of them, requests a second."""
 
 
+class Data(Params):
+    """Of what is served. The data set has a seed of its own, so that all deployments of a run, and later
+    runs, share it; the run's seed is for requests and arrivals."""
+
+    data_seed: int = Field(1, ge=0, lt=2**32, description="seed of the data set")
+
+
 class Load(Params):
     """Open loop at fixed rates, then the native generator."""
 
@@ -35,11 +42,14 @@ class Load(Params):
 
 
 class Sweep(Params):
-    """Open loop at rising rates until the server (or the generator) no longer keeps up."""
+    """Open loop at rising rates to the knee (workloads/openloop/sweep.py)."""
 
-    start_per_s: int = Field(2_000, ge=1, le=1_000_000, description="first rate, requests a second")
-    factor: float = Field(1.5, ge=1.05, le=10, description="each rate is the one before times this")
-    most_per_s: int = Field(2_000_000, ge=1, le=5_000_000, description="last rate at the most")
     duration_s: float = Field(0.5, ge=0.05, le=60, description="measured time at each rate")
+    warmup_s: float = Field(0.1, ge=0, le=60, description="load before it that is not counted")
     arrivals: Literal["poisson", "uniform"] = Field("poisson", description="how sends are spaced")
     connections: int = Field(16, ge=1, le=1000, description="connections (sockets)")
+    lowest_share: float = Field(
+        0.1, ge=0.001, le=1, description="first rate, as a share of the closed-loop rate"
+    )
+    highest_share: float = Field(2.0, ge=0.1, le=10, description="last rate at the most, likewise")
+    per_decade: Literal[5, 10, 20] = Field(10, description="rates a decade (ISO 3)")

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
 from vocabulary import CaseContext, Deployment, Endpoint, Samples, Service, ServiceKind
-from workloads.services.params import Params
+from workloads.services.params import Data
 
-P = TypeVar("P", bound=Params)
+P = TypeVar("P", bound=Data)
 D = TypeVar("D")
 
 
@@ -25,7 +25,6 @@ class Workload(ABC, Generic[P, D]):
     """``P`` are the parameters of its data and requests, ``D`` its data set."""
 
     kind: ClassVar[ServiceKind]
-    protocol: ClassVar[str]  # the generator's word
     probes: ClassVar[tuple[str, ...]] = ("wire", "sched", "memory")
 
     @abstractmethod
