@@ -1,0 +1,252 @@
+"""Real servers on loopback ports of their own, a place that is just this machine, and a way to run the
+generator with any arguments."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import dns.message
+import pytest
+
+from vocabulary import Endpoint, Samples, ServiceKind, Source
+from workloads.openloop import build, encode_requests
+from workloads.protocol import parse_with_params
+
+HOST = "127.0.0.1"
+NAMES = 100
+PAGE_BYTES = 612
+
+
+class LocalPlace:
+    """A Place without a namespace or cgroup: enough to start a program in."""
+
+    netns = ""
+    cgroup = Path("/sys/fs/cgroup")
+    cgroup_id = 1
+
+    def popen(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        cpus: Collection[int] | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        stdin: int | IO[Any] | None = None,
+        stdout: int | IO[Any] | None = None,
+        stderr: int | IO[Any] | None = None,
+    ) -> "subprocess.Popen[bytes]":
+        pin = ["taskset", "-c", ",".join(map(str, sorted(cpus)))] if cpus else []
+        words = [*pin, *map(str, argv)]
+        return subprocess.Popen(words, cwd=cwd, stdin=stdin, stdout=stdout, stderr=stderr)
+
+    def entered(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def pids(self) -> list[int]:
+        return []
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run of the generator left: its exit code, words, parameters and metrics."""
+
+    code: int
+    err: str
+    params: Mapping[str, Any]
+    samples: Mapping[str, Samples]
+
+    def __getitem__(self, name: str) -> float:
+        return float(self.samples[name].values[0])
+
+    @property
+    def answered_for(self) -> float:
+        """All fates of a sent request."""
+        fates = ("received", "errors_reply", "errors_malformed", "errors_reset", "timeouts", "unanswered")
+        return sum(self[name] for name in fates)
+
+    def slower_than(self, name: str, limit_ns: float) -> int:
+        """How many of a histogram's values are in bins above ``limit_ns``."""
+        histogram = self.samples[name].histogram
+        assert histogram is not None
+        return int(histogram.counts[histogram.midpoints() > limit_ns].sum())
+
+
+Generate = Callable[..., Result]
+
+
+def finished(process: "subprocess.Popen[str]") -> Result:
+    try:
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    if "@@KXBENCH BEGIN@@" not in out:
+        return Result(process.returncode, err, {}, {})
+    samples, params = parse_with_params(out, "openloop", source=Source.GENERATOR)
+    return Result(process.returncode, err, params, {item.metric.name: item for item in samples})
+
+
+def start(port: int, requests: Path, *words: str, program: str = "openloop") -> "subprocess.Popen[str]":
+    argv = [build(program), "--host", HOST, "--port", str(port), "--requests", requests, *words]
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.fixture(scope="session")
+def generate() -> Generate:
+    """Run the generator on a port with more arguments and return what it said."""
+
+    def call(port: int, requests: Path, *words: str, program: str = "openloop") -> Result:
+        return finished(start(port, requests, *words, program=program))
+
+    return call
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def answers_dns(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.settimeout(0.2)
+        probe.connect((HOST, port))
+        try:
+            probe.send(dns.message.make_query("h1.kxbench.test", "A").to_wire())
+            return len(probe.recv(512)) > 12
+        except OSError:
+            return False
+
+
+@contextmanager
+def serving(argv: Sequence[str | Path], ready: Callable[[], bool]) -> Iterator["subprocess.Popen[bytes]"]:
+    if not shutil.which(str(argv[0])):
+        pytest.skip(f"{argv[0]} is not installed")
+    process = subprocess.Popen(list(map(str, argv)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 10
+        while not ready():
+            assert process.poll() is None, f"{argv[0]} ended with {process.returncode}"
+            assert time.monotonic() < until, f"{argv[0]} did not answer in 10 s"
+            time.sleep(0.02)
+        yield process
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="session")
+def cores() -> tuple[list[str], frozenset[int]]:
+    """Words that keep a server on the first CPU, and the CPUs that leaves for the generator."""
+    cpus = sorted(os.sched_getaffinity(0))
+    if len(cpus) < 2:
+        return [], frozenset(cpus)
+    return ["taskset", "-c", str(cpus[0])], frozenset(cpus[1:2])
+
+
+@pytest.fixture(scope="session")
+def redis(cores: tuple[list[str], frozenset[int]]) -> Iterator[Endpoint]:
+    if not shutil.which("redis-server"):
+        pytest.skip("redis-server is not installed")
+    port = free_port()
+    argv = [*cores[0], "redis-server", "--bind", HOST, "--port", str(port), "--save", "", "--daemonize", "no"]
+    with serving(argv, lambda: accepts(port)) as process:
+        yield Endpoint(ServiceKind.REDIS, HOST, port, process.pid)
+
+
+NGINX = """daemon off; worker_processes 1; pid {root}/pid; error_log {root}/error.log;
+events {{ worker_connections 2048; }}
+http {{
+    access_log off; keepalive_requests 1000; root {root};
+    client_body_temp_path {root}/1; proxy_temp_path {root}/2; fastcgi_temp_path {root}/3;
+    uwsgi_temp_path {root}/4; scgi_temp_path {root}/5;
+    server {{ listen 127.0.0.1:{port}; }}
+}}
+"""
+
+
+@pytest.fixture(scope="session")
+def nginx(
+    tmp_path_factory: pytest.TempPathFactory, cores: tuple[list[str], frozenset[int]]
+) -> Iterator[Endpoint]:
+    if not shutil.which("nginx"):
+        pytest.skip("nginx is not installed")
+    root, port = tmp_path_factory.mktemp("nginx"), free_port()
+    root.chmod(0o755)
+    for parent in root.parents[:2]:  # its workers are another user
+        parent.chmod(parent.stat().st_mode | 0o055)
+    (root / "page").write_text("x" * PAGE_BYTES)
+    (root / "nginx.conf").write_text(NGINX.format(root=root, port=port))
+    argv = [*cores[0], "nginx", "-p", root, "-c", root / "nginx.conf", "-e", root / "error.log"]
+    with serving(argv, lambda: accepts(port)) as process:
+        yield Endpoint(ServiceKind.HTTP, HOST, port, process.pid)
+
+
+NSD = """server:
+  ip-address: 127.0.0.1@{port}
+  server-count: 1
+  username: ""
+  database: ""
+  zonesdir: "{root}"
+  zonelistfile: "{root}/zone.list"
+  xfrdfile: "{root}/xfrd.state"
+  xfrdir: "{root}"
+  pidfile: "{root}/pid"
+  logfile: "{root}/log"
+remote-control:
+  control-enable: no
+zone:
+  name: "kxbench.test"
+  zonefile: "zone"
+"""
+
+
+@pytest.fixture(scope="session")
+def nsd(
+    tmp_path_factory: pytest.TempPathFactory, cores: tuple[list[str], frozenset[int]]
+) -> Iterator[Endpoint]:
+    if not shutil.which("nsd"):
+        pytest.skip("nsd is not installed")
+    root, port = tmp_path_factory.mktemp("nsd"), free_port(socket.SOCK_DGRAM)
+    head = "$ORIGIN kxbench.test.\n$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n"
+    (root / "zone").write_text(head + "".join(f"h{i} A 198.51.100.{i}\n" for i in range(NAMES)))
+    (root / "nsd.conf").write_text(NSD.format(root=root, port=port))
+    argv = [*cores[0], "nsd", "-d", "-c", root / "nsd.conf"]
+    with serving(argv, lambda: answers_dns(port)) as process:
+        yield Endpoint(ServiceKind.DNS, HOST, port, process.pid)
+
+
+def query(name: str) -> bytes:
+    return dns.message.make_query(name, "A").to_wire()
+
+
+@pytest.fixture(scope="session")
+def requests(tmp_path_factory: pytest.TempPathFactory) -> dict[ServiceKind, Path]:
+    """Requests that get good answers, for each protocol."""
+    root = tmp_path_factory.mktemp("requests")
+    made = {kind: root / f"{kind}.req" for kind in ServiceKind}
+    key = b"*2\r\n$3\r\nGET\r\n$5\r\nkey%02d\r\n"
+    encode_requests(made[ServiceKind.REDIS], ServiceKind.REDIS, (key % i for i in range(100)))
+    page = b"GET /page HTTP/1.1\r\nHost: test\r\n\r\n"
+    encode_requests(made[ServiceKind.HTTP], ServiceKind.HTTP, [page])
+    names = (query(f"h{i}.kxbench.test") for i in range(NAMES))
+    encode_requests(made[ServiceKind.DNS], ServiceKind.DNS, names)
+    return made
