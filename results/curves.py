@@ -1,0 +1,243 @@
+"""From raw samples to what charts draw: quantiles pooled over deployments with the envelope of the single
+deployments around them, and latency by offered rate."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vocabulary import Better, CellRecord, Outcome, Samples
+
+Floats = NDArray[np.float64]
+
+_KEPT = 4096
+"""Order statistics kept of one series of one deployment: enough for a p99.9, and a run of any size fits."""
+_BODY = np.linspace(0, 1, 65)
+_TAIL = 1 - np.logspace(-2, -6, 25)
+_MOST_POINTS = 400
+RATE = "rate_per_s"
+PHASE = "phase"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Quantiles of one series of one (target, case). ``at`` are probabilities in 0..1, shape (P,), P at most
+    400; ``pooled`` the quantiles of all deployments together, ``low`` and ``high`` the smallest and largest
+    of the single deployments there, shape (P,), in ``unit``. ``zeros`` is the share of values not above 0,
+    which a logarithmic axis cannot show."""
+
+    target: str
+    case: str
+    kind: str
+    series: str
+    metric: str
+    source: str
+    probe: str
+    summary: str
+    unit: str
+    labels: Mapping[str, Any]
+    deployments: int
+    count: int
+    at: Floats
+    pooled: Floats
+    low: Floats
+    high: Floats
+    zeros: float
+
+
+@dataclass(frozen=True, slots=True)
+class RatePoint:
+    """Latency at one offered rate (requests/s): median over deployments, with the smallest and largest of
+    them for p50 and p99, ns. ``reached`` is the answered rate; ``saturated`` says who could not keep up:
+    ``server``, ``generator`` or empty."""
+
+    offered: float
+    p50: float
+    p99: float
+    p999: float
+    p50_range: tuple[float, float]
+    p99_range: tuple[float, float]
+    reached: float | None
+    saturated: str
+    deployments: int
+
+
+@dataclass(frozen=True, slots=True)
+class RateCurve:
+    """``knee`` is the highest rate that the sweep found to be kept up with, if it said so."""
+
+    target: str
+    case: str
+    kind: str
+    series: str
+    points: tuple[RatePoint, ...]
+    knee: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    lines: tuple[Line, ...] = ()
+    rates: tuple[RateCurve, ...] = ()
+
+
+def judged(cell: CellRecord) -> bool:
+    """Measured well, and not warm-up."""
+    return cell.outcome is Outcome.OK and cell.block >= 0
+
+
+@dataclass(slots=True)
+class _Gathered:
+    cell: CellRecord
+    samples: Samples
+    values: list[Floats] = field(default_factory=list)  # of each deployment: sorted, thinned
+    counts: list[int] = field(default_factory=list)
+
+
+def curves_of(
+    contents: Iterable[tuple[CellRecord, list[Samples]]], include: Callable[[CellRecord], bool] = judged
+) -> Curves:
+    """From ``Store.samples(run_id)``, one cell in memory at a time.
+
+    A line is made for each judged series (better is lower or higher) of plain cells, and for each series of
+    a probe; a rate curve where one series was measured at two rates or more."""
+    gathered: dict[tuple[str, str, str], _Gathered] = {}
+    for cell, series in contents:
+        if not include(cell):
+            continue
+        for samples in series:
+            if not samples.probe and cell.probes:
+                continue
+            kept, count = _thinned(samples)
+            if count:
+                key = (cell.target, cell.case, samples.series)
+                entry = gathered.setdefault(key, _Gathered(cell, samples))
+                entry.values.append(kept)
+                entry.counts.append(count)
+    drawn = [e for e in gathered.values() if e.samples.metric.better is not Better.NEITHER]
+    lines = [_line(entry) for entry in drawn if sum(entry.counts) > 2]
+    return Curves(tuple(lines), tuple(_rates(list(gathered.values()))))
+
+
+def _thinned(samples: Samples) -> tuple[Floats, int]:
+    values = samples.values
+    if not values.size:
+        histogram = samples.histogram
+        return (histogram.expand(_KEPT), histogram.count) if histogram else (values, 0)
+    ordered = np.sort(values)
+    if ordered.size > _KEPT:
+        ordered = ordered[np.linspace(0, ordered.size - 1, _KEPT).round().astype(int)]
+    return ordered, values.size
+
+
+def quantiles(values: list[Floats], counts: list[int], at: Floats) -> Floats:
+    """Nearest-rank quantiles at the probabilities ``at``, shape (P,), of deployments pooled; each has sorted
+    ``values`` standing for ``counts`` ones."""
+    pooled = np.concatenate(values)
+    weights = np.concatenate([np.full(v.size, n / v.size) for v, n in zip(values, counts, strict=True)])
+    order = np.argsort(pooled, kind="stable")
+    ranks = np.cumsum(weights[order])
+    # the small slack absorbs rounding of the sums, so that p = 1 finds the last and not one past it
+    found = np.searchsorted(ranks, at * ranks[-1] * (1 - 1e-12))
+    chosen: Floats = pooled[order][np.minimum(found, pooled.size - 1)]
+    return chosen
+
+
+def _line(entry: _Gathered) -> Line:
+    total = sum(entry.counts)
+    tail = _TAIL[total * (1 - _TAIL) >= 1]
+    at = (
+        np.unique(np.concatenate([_BODY, tail, [0, 1]]))
+        if total > _BODY.size
+        else np.arange(total + 1) / total
+    )
+    pooled = quantiles(entry.values, entry.counts, at)
+    each = [quantiles([v], [n], at) for v, n in zip(entry.values, entry.counts, strict=True)]
+    cell, samples = entry.cell, entry.samples
+    zero = sum(float((v <= 0).mean()) * n for v, n in zip(entry.values, entry.counts, strict=True)) / total
+    assert at.size <= _MOST_POINTS
+    return Line(
+        target=cell.target,
+        case=cell.case,
+        kind=cell.kind,
+        series=samples.series,
+        metric=samples.metric.name,
+        source=str(samples.source),
+        probe=samples.probe,
+        summary=samples.metric.summary,
+        unit=samples.metric.unit,
+        labels=samples.labels,
+        deployments=len(entry.values),
+        count=total,
+        at=at,
+        pooled=pooled,
+        low=np.min(each, axis=0),
+        high=np.max(each, axis=0),
+        zeros=zero,
+    )
+
+
+def _without_rate(samples: Samples) -> tuple[tuple[str, str], ...]:
+    return tuple((k, str(v)) for k, v in sorted(samples.labels.items()) if k != RATE)
+
+
+def _rates(gathered: list[_Gathered]) -> list[RateCurve]:
+    """Curves of ``latency`` by its label ``rate_per_s``, with what the generator said at the same rate."""
+    said: dict[tuple[object, ...], float] = {}
+    knees: dict[tuple[str, str], float] = {}
+    sweeps: dict[tuple[object, ...], dict[float, _Gathered]] = defaultdict(dict)
+    for entry in gathered:
+        cell, samples = entry.cell, entry.samples
+        name, here = samples.metric.name, (cell.target, cell.case, str(samples.source))
+        if name in ("knee", "knee_rate"):
+            knees[cell.target, cell.case] = float(np.median([np.median(v) for v in entry.values]))
+        rate = samples.labels.get(RATE)
+        if not isinstance(rate, (int, float)) or isinstance(rate, bool):
+            continue
+        if name == "latency" and samples.metric.unit == "ns":
+            sweeps[*here, _without_rate(samples)][float(rate)] = entry
+        elif name == "rate":
+            said[*here, _without_rate(samples), float(rate), name] = _middle(entry)
+        elif name == "saturated":
+            said[*here, _without_rate(samples), float(rate), name] = max(float(v.max()) for v in entry.values)
+    curves = []
+    for key, by_rate in sweeps.items():
+        if len(by_rate) < 2:
+            continue
+        points = [
+            _point(rate, entry, said.get((*key, rate, "rate")), bool(said.get((*key, rate, "saturated"))))
+            for rate, entry in sorted(by_rate.items())
+        ]
+        first = next(iter(by_rate.values()))
+        where = (first.cell.target, first.cell.case)
+        rest = ",".join(f"{k}={v}" for k, v in _without_rate(first.samples))
+        name = f"latency{{{rest}}}" if rest else "latency"
+        curves.append(RateCurve(*where, first.cell.kind, name, tuple(points), knees.get(where)))
+    return curves
+
+
+def _middle(entry: _Gathered) -> float:
+    return float(np.median([np.median(v) for v in entry.values]))
+
+
+_KEPT_UP = 0.98  # answered over offered, below which the server fell behind
+
+
+def _point(rate: float, entry: _Gathered, reached: float | None, late: bool) -> RatePoint:
+    at = np.array([0.5, 0.99, 0.999])
+    each = np.array([quantiles([v], [n], at) for v, n in zip(entry.values, entry.counts, strict=True)])
+    middle, low, high = np.median(each, axis=0), each.min(axis=0), each.max(axis=0)
+    behind = reached is not None and reached < _KEPT_UP * rate
+    return RatePoint(
+        offered=rate,
+        p50=float(middle[0]),
+        p99=float(middle[1]),
+        p999=float(middle[2]),
+        p50_range=(float(low[0]), float(high[0])),
+        p99_range=(float(low[1]), float(high[1])),
+        reached=reached,
+        saturated="generator" if late else "server" if behind else "",
+        deployments=len(entry.values),
+    )

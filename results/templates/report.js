@@ -1,0 +1,159 @@
+"use strict";
+/* Draws the charts of the page when they come into view. Colours follow the page's, light and dark. */
+(() => {
+  const charts = Object.values(JSON.parse(document.getElementById("charts").textContent)).flat();
+  const byId = new Map(charts.map((chart) => [chart.id, chart]));
+  const dashes = ["solid", "dash", "dot", "dashdot", "longdash"];
+  const symbols = ["circle", "square", "diamond", "triangle-up", "x"];
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const palette = () => [...Array(8).keys()].map((i) => colour(`--k${i}`));
+  const faint = (hex, alpha) => {
+    const full = hex.length === 4 ? hex.replace(/[0-9a-f]/gi, "$&$&") : hex;
+    const [r, g, b] = [1, 3, 5].map((at) => parseInt(full.slice(at, at + 2), 16));
+    return `rgba(${r},${g},${b},${alpha})`;
+  };
+  /* Text from the run is data: plotly would read <b> and <a> in it as markup. */
+  const safe = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  const wrap = (text, width) => safe(text).replace(new RegExp(`(.{1,${width}})(?:[ ,·]|$)`, "g"), "$1<br>").replace(/<br>$/, "");
+
+  const axis = (title, type, more) => ({
+    title: { text: title, standoff: 8 }, type, gridcolor: colour("--line"), zerolinecolor: colour("--soft"),
+    linecolor: colour("--line"), automargin: true, ...more,
+  });
+
+  function layout(x, y, more) {
+    return {
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: colour("--ink"), size: 12, family: "system-ui, sans-serif" },
+      margin: { l: 56, r: 16, t: 12, b: 44 }, xaxis: x, yaxis: y, hovermode: "closest", showlegend: true,
+      legend: { orientation: "h", y: -0.22, yanchor: "top", font: { size: 11 } },
+      hoverlabel: { bgcolor: colour("--paper"), bordercolor: colour("--line"), font: { color: colour("--ink") } }, ...more,
+    };
+  }
+
+  /* A logarithmic axis shows at least a factor of 4, so that small differences do not look large. */
+  function logRange(values, references) {
+    const positive = values.filter((v) => v > 0);
+    if (!positive.length) return undefined;
+    let low = Math.log10(Math.min(...positive)), high = Math.log10(Math.max(...positive));
+    for (const r of references) {
+      if (r.high > 0 && Math.abs(Math.log10(r.high) - (low + high) / 2) < 2.5) { low = Math.min(low, Math.log10(r.low)); high = Math.max(high, Math.log10(r.high)); }
+    }
+    const least = Math.log10(4), gap = Math.max(0, least - (high - low)) / 2;
+    return [low - gap - 0.05, high + gap + 0.05];
+  }
+
+  const linearRange = (values) => { const top = Math.max(...values, 0), low = Math.min(...values, 0); return [low * 1.05, top * 1.05 || 1]; };
+  const tails = [0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999];
+
+  /* References are lines on the value axis, labelled along it. */
+  function marks(chart, vertical, range, log) {
+    const inside = (v) => !range || ((log ? Math.log10(v) : v) >= range[0] && (log ? Math.log10(v) : v) <= range[1]);
+    const shapes = [], annotations = [], left = [];
+    chart.references.forEach((r, i) => {
+      if (!inside(r.low) || !inside(r.high)) { left.push(r.text); return; }
+      const value = vertical ? "x" : "y", other = vertical ? "y" : "x";
+      const line = { color: colour("--soft"), width: 1.2, dash: "dash" };
+      shapes.push({ type: r.low === r.high ? "line" : "rect", layer: "below", line, fillcolor: faint(colour("--soft"), 0.12),
+        [`${value}ref`]: value, [`${other}ref`]: "paper", [`${value}0`]: r.low, [`${value}1`]: r.high, [`${other}0`]: 0, [`${other}1`]: 1 });
+      const at = log ? Math.log10(r.high) : r.high;
+      annotations.push({ [`${value}ref`]: value, [`${other}ref`]: "paper", [value]: at, [other]: vertical ? 0.02 + 0.0 * i : 0.99,
+        text: safe(r.text), showarrow: false, textangle: vertical ? -90 : 0, xanchor: vertical ? "right" : "right", yanchor: vertical ? "bottom" : "bottom",
+        font: { size: 10, color: colour("--soft") } });
+    });
+    return { shapes, annotations, left };
+  }
+
+  function distribution(chart, view) {
+    const colours = palette(), traces = [], percentiles = view.kind === "percentiles";
+    const everything = chart.lines.flatMap((l) => [...l.x, ...(l.low || []), ...(l.high || [])]);
+    const range = view.log ? logRange(everything, chart.references) : linearRange(everything);
+    const floor = view.log && range ? 10 ** range[0] : -Infinity;
+    const shown = (v) => Math.max(v, floor); /* zeros lie on the left edge; the note says how many */
+    chart.lines.forEach((line, i) => {
+      const shade = colours[i % colours.length], group = `line${i}`;
+      const keep = line.p.map((p, at) => at).filter((at) => !percentiles || line.p[at] < 1);
+      const place = (values) => keep.map((at) => (percentiles ? 1 / (1 - line.p[at]) : shown(values[at])));
+      const value = (values) => keep.map((at) => (percentiles ? shown(values[at]) : line.p[at]));
+      if (line.low && keep.length) {
+        const xs = percentiles ? [...place(line.x), ...place(line.x).reverse()] : [...place(line.low), ...place(line.high).reverse()];
+        const ys = percentiles ? [...value(line.low), ...value(line.high).reverse()] : [...value(line.x), ...value(line.x).reverse()];
+        traces.push({ x: xs, y: ys, mode: "lines", line: { width: 0 }, fill: "toself", fillcolor: faint(shade, 0.18), hoverinfo: "skip", showlegend: false, legendgroup: group });
+      }
+      traces.push({
+        x: place(line.x), y: value(line.x), mode: "lines", name: wrap(line.name, 42), legendgroup: group,
+        line: { color: shade, width: 2, dash: dashes[Math.floor(i / colours.length) % dashes.length], shape: percentiles ? "linear" : "hv" },
+        customdata: keep.map((at) => [line.x[at], line.p[at] * 100]),
+        hovertemplate: `%{customdata[1]:.4~g} % at most %{customdata[0]:.4~g} ${safe(chart.unit)}<extra>${wrap(line.name, 42)}<br>${line.deployments} deployments, ${line.count} samples</extra>`,
+      });
+    });
+    const unit = `${chart.unit || "value"}${view.log ? "" : ", from zero"}`, type = view.log ? "log" : "linear";
+    const found = marks(chart, !percentiles, range, view.log);
+    const share = axis(percentiles ? "percentile" : "share of samples", percentiles ? "log" : "linear",
+      percentiles ? { tickvals: tails.map((p) => 1 / (1 - p)), ticktext: tails.map((p) => `${+(p * 100).toFixed(4)}`) } : { range: [0, 1.01], tickformat: ".0%" });
+    const measured = axis(unit, type, { range });
+    const notes = chart.lines.filter((l) => l.zeros > 0 && view.log).map((l) => `${l.name || "all"}: ${+(l.zeros * 100).toFixed(2)} % of the values are 0 and lie on the edge.`);
+    if (found.left.length) notes.push(`Outside the chart: ${found.left.join("; ")}.`);
+    return [traces, layout(percentiles ? share : measured, percentiles ? measured : share, { shapes: found.shapes, annotations: found.annotations }), notes];
+  }
+
+  function rates(chart, view) {
+    const colours = palette(), traces = [], shapes = [], annotations = [], notes = [];
+    const values = chart.lines.flatMap((l) => [...l.p50, ...l.p999, ...l.p50_low, ...l.p99_high]);
+    const range = view.log ? logRange(values, []) : linearRange(values);
+    chart.lines.forEach((line) => {
+      [["p50", "solid"], ["p99", "dash"], ["p999", "dot"]].forEach(([name, dash], i) => {
+        const shade = colours[(chart.lines.length > 1 ? line.target : i) % colours.length];
+        const label = name === "p999" ? "p99.9" : name, low = line[`${name}_low`], high = line[`${name}_high`];
+        traces.push({
+          x: line.rate, y: line[name], mode: "lines+markers", name: [safe(line.name), label].filter(Boolean).join(" "),
+          line: { color: shade, width: 2, dash },
+          marker: { size: 8, color: line.saturated.map((s) => (s ? colour("--paper") : shade)), symbol: symbols[i], line: { color: shade, width: 2 } },
+          error_y: low ? { type: "data", symmetric: false, array: high.map((h, at) => h - line[name][at]), arrayminus: low.map((l, at) => line[name][at] - l), color: shade, thickness: 1, width: 3 } : undefined,
+          customdata: line.rate.map((_, at) => [line.reached[at] === null ? "not known" : line.reached[at].toPrecision(5), line.saturated[at] ? `${line.saturated[at]} saturated` : "kept up"]),
+          hovertemplate: `${label} %{y:.4~g} ${safe(chart.unit)} at %{x:,} /s<br>answered %{customdata[0]} /s, %{customdata[1]}<extra></extra>`,
+        });
+      });
+      line.rate.forEach((rate, at) => { if (line.saturated[at]) notes.push(`${line.name ? `${line.name}, ` : ""}${rate.toLocaleString("en")} /s: the ${line.saturated[at]} could not keep up (open markers)${line.saturated[at] === "generator" ? "; the server's latency is not known there" : ""}.`); });
+      if (line.knee) {
+        shapes.push({ type: "line", xref: "x", yref: "paper", x0: line.knee, x1: line.knee, y0: 0, y1: 1, line: { color: colours[line.target % colours.length], width: 1.5, dash: "dash" } });
+        annotations.push({ xref: "x", yref: "paper", x: line.knee, y: 1, text: `knee ${Math.round(line.knee).toLocaleString("en")} /s`, showarrow: false, textangle: -90, xanchor: "right", yanchor: "top", font: { size: 11, color: colour("--soft") } });
+      }
+    });
+    return [traces, layout(axis("offered rate, /s", "linear", { rangemode: "tozero" }), axis(`latency, ${chart.unit}${view.log ? "" : ", from zero"}`, view.log ? "log" : "linear", { range }), { shapes, annotations }), notes];
+  }
+
+  function draw(figure) {
+    const chart = byId.get(figure.id), plot = figure.querySelector(".plot");
+    if (!chart) return;
+    figure.view ||= { kind: chart.percentiles ? "percentiles" : "ecdf", log: true };
+    const [traces, shape, notes] = (chart.type === "rate" ? rates : distribution)(chart, figure.view);
+    Plotly.react(plot, traces, { ...shape, height: plot.clientWidth < 480 ? 360 : 400 }, { responsive: true, displaylogo: false, displayModeBar: false });
+    figure.querySelectorAll(".missing").forEach((old) => old.remove());
+    notes.forEach((text) => { const p = document.createElement("p"); p.className = "missing"; p.textContent = text; figure.append(p); });
+    controls(figure, chart);
+    figure.dataset.drawn = "yes";
+  }
+
+  function controls(figure, chart) {
+    const choices = [["log", true, "logarithmic"], ["log", false, "from zero"]];
+    if (chart.type !== "rate") choices.unshift(["kind", "ecdf", "ECDF"], ["kind", "percentiles", "percentiles"]);
+    const bar = figure.querySelector(".controls"), active = document.activeElement, at = [...bar.children].indexOf(active);
+    bar.replaceChildren(...choices.map(([name, value, text]) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = text;
+      button.setAttribute("aria-pressed", String(figure.view[name] === value));
+      button.addEventListener("click", () => { figure.view[name] = value; draw(figure); });
+      return button;
+    }));
+    if (at >= 0) bar.children[at].focus();
+  }
+
+  const seen = new IntersectionObserver((entries) => {
+    for (const entry of entries) if (entry.isIntersecting) { seen.unobserve(entry.target); draw(entry.target); }
+  }, { rootMargin: "600px" });
+  document.querySelectorAll(".chart").forEach((figure) => seen.observe(figure));
+  const redraw = () => document.querySelectorAll('.chart[data-drawn="yes"]').forEach(draw);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  addEventListener("beforeprint", () => document.querySelectorAll(".chart").forEach((figure) => { if (figure.offsetParent) draw(figure); }));
+})();
