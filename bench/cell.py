@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from vocabulary import (
     Probe,
     ProbeReading,
     ProbeScope,
+    Progress,
     Samples,
     Target,
     TargetError,
@@ -34,7 +35,8 @@ CONSOLE_TAIL = 8192
 
 @dataclass(frozen=True, slots=True)
 class Workbench:
-    """What every cell of a run is given. ``binaries`` are the programs with USDT probes of ours."""
+    """What every cell of a run is given. ``binaries`` are the programs with USDT probes of ours;
+    ``absent`` the targets that cannot be deployed here, each with why."""
 
     place: Place
     scratch: Path
@@ -42,8 +44,9 @@ class Workbench:
     seed: int
     generator_cpus: tuple[int, ...]
     binaries: Mapping[str, Path]
+    absent: Mapping[str, str]
     cell_limit_s: float
-    progress: Callable[[str], None]
+    progress: Progress
 
 
 @dataclass(slots=True)
@@ -117,6 +120,8 @@ def run_cell(
 def _measure(
     cell: Cell, target: Target, kind: CaseKind, seen: _Observation, bench: Workbench, scratch: Path
 ) -> tuple[list[Samples], str]:
+    if why := bench.absent.get(target.name):
+        raise UnsupportedError(why)
     if not kind.needs <= target.capabilities():
         lacking = ", ".join(sorted(kind.needs - target.capabilities()))
         raise UnsupportedError(f"target {target.name} does not offer {lacking}")

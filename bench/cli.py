@@ -253,7 +253,6 @@ def export(
 ) -> None:
     """Export a run with every raw sample. The JSON schema is in docs/export.md."""
     from results.export import export_run
-
     from results.store import Store
 
     with Store.open(store) as opened:

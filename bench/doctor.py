@@ -58,7 +58,7 @@ def _tried(name: str, attempt: Callable[[], str], remedy: str, required: bool = 
 def _namespaces() -> str:
     from targets.lab import Lab
 
-    with Lab("doctor") as lab, lab.site("a") as site, site.entered():
+    with Lab("doctor") as lab, lab.site("a") as site, site.place.entered():
         return "made two, with a bridge, a veth pair and a cgroup each"
 
 

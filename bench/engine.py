@@ -40,7 +40,7 @@ CACHE = ROOT / "build" / "cache"
 class Reporter(Protocol):
     """Tells the person how a run goes."""
 
-    def stage(self, what: str) -> None: ...
+    def stage(self, what: str) -> None: ...  # also the Progress of cells
     def began(self, run: RunRecord, to_do: int) -> None: ...
     def cell_began(self, cell: Cell) -> None: ...
     def cell_ended(self, record: CellRecord) -> None: ...
@@ -140,11 +140,10 @@ class _Run:
         self.reporter.stage("making the namespaces")
         lab = stack.enter_context(Lab(self.run.run_id))
         targets = {name: make_target(name, lab) for name in dict.fromkeys(c.target for c in self.cells)}
-        for target in targets.values():
-            if why := target.missing():
-                self.reporter.note(f"target {target.name}: {why}")
-            else:
-                self.reporter.stage(f"building target {target.name}")
+        absent = {name: why for name, target in targets.items() if (why := target.missing())}
+        for name, target in targets.items():
+            if name not in absent:
+                self.reporter.stage(f"building target {name}")
                 target.build()
         CACHE.mkdir(parents=True, exist_ok=True)
         bench = Workbench(
@@ -154,6 +153,7 @@ class _Run:
             seed=self.plan.seed,
             generator_cpus=_generator_cpus(),
             binaries=programs(),
+            absent=absent,
             cell_limit_s=self.plan.cell_limit_s,
             progress=self.reporter.stage,
         )

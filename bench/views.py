@@ -169,7 +169,12 @@ def show_comparison(store: Store, a: RunRecord, b: RunRecord | None, all_: bool,
         ["case", "series", "a", "b", "b/a", "95 % interval", "p (Holm)", ""],
         [
             (
-                *(row.case, row.series, quantity(row.estimate_a, row.unit), quantity(row.estimate_b, row.unit)),
+                *(
+                    row.case,
+                    row.series,
+                    quantity(row.estimate_a, row.unit),
+                    quantity(row.estimate_b, row.unit),
+                ),
                 *(f"{row.ratio:.3f}", f"{row.low:.3f} .. {row.high:.3f}", f"{row.p_adjusted:.3g}"),
                 "significant" if row.significant else row.note,
             )

@@ -94,7 +94,7 @@ def finished(process: "subprocess.Popen[str]") -> Result:
 
 
 def start(port: int, requests: Path, *words: str, program: str = "openloop") -> "subprocess.Popen[str]":
-    argv = [build(program), "--host", HOST, "--port", str(port), "--requests", requests, *words]
+    argv = [str(build(program)), "--host", HOST, "--port", str(port), "--requests", str(requests), *words]
     return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -132,10 +132,10 @@ def answers_dns(port: int) -> bool:
 
 
 @contextmanager
-def serving(argv: Sequence[str | Path], ready: Callable[[], bool]) -> Iterator["subprocess.Popen[bytes]"]:
-    if not shutil.which(str(argv[0])):
+def serving(argv: Sequence[str], ready: Callable[[], bool]) -> Iterator["subprocess.Popen[bytes]"]:
+    if not shutil.which(argv[0]):
         pytest.skip(f"{argv[0]} is not installed")
-    process = subprocess.Popen(list(map(str, argv)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(list(argv), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         until = time.monotonic() + 10
         while not ready():
@@ -195,7 +195,16 @@ def nginx(
         parent.chmod(parent.stat().st_mode | 0o055)
     (root / "page").write_text("x" * PAGE_BYTES)
     (root / "nginx.conf").write_text(NGINX.format(root=root, port=port))
-    argv = [*cores[0], "nginx", "-p", root, "-c", root / "nginx.conf", "-e", root / "error.log"]
+    argv = [
+        *cores[0],
+        "nginx",
+        "-p",
+        str(root),
+        "-c",
+        str(root / "nginx.conf"),
+        "-e",
+        str(root / "error.log"),
+    ]
     with serving(argv, lambda: accepts(port)) as process:
         yield Endpoint(ServiceKind.HTTP, HOST, port, process.pid)
 
@@ -229,7 +238,7 @@ def nsd(
     head = "$ORIGIN kxbench.test.\n$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n"
     (root / "zone").write_text(head + "".join(f"h{i} A 198.51.100.{i}\n" for i in range(NAMES)))
     (root / "nsd.conf").write_text(NSD.format(root=root, port=port))
-    argv = [*cores[0], "nsd", "-d", "-c", root / "nsd.conf"]
+    argv = [*cores[0], "nsd", "-d", "-c", str(root / "nsd.conf")]
     with serving(argv, lambda: answers_dns(port)) as process:
         yield Endpoint(ServiceKind.DNS, HOST, port, process.pid)
 

@@ -36,8 +36,9 @@ def tally(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
         "unsigned bin(uint64_t v) { return kxb_bin(v); }\n"
         "void add(struct distribution *d, uint64_t v) { distribution_add(d, v); }\n"
     )
-    argv = ["gcc", "-std=gnu11", "-shared", "-fPIC", "-o", root / "tally.so"]
-    subprocess.run([*argv, root / "face.c", SOURCES / "tally.c", "-lm"], check=True, timeout=60)
+    parts = (root / "tally.so", root / "face.c", SOURCES / "tally.c")
+    argv = ["gcc", "-std=gnu11", "-shared", "-fPIC", "-o", *map(str, parts), "-lm"]
+    subprocess.run(argv, check=True, timeout=60)
     library = ctypes.CDLL(str(root / "tally.so"))
     library.bin.argtypes = [ctypes.c_uint64]
     library.add.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
@@ -67,7 +68,17 @@ def test_percentiles_are_the_lower_edge_of_the_nearest_rank(tally: ctypes.CDLL) 
 
 
 def dry_run(requests: Path, *words: str) -> dict[str, int | str]:
-    argv = [build(), "--requests", str(requests), "--dry-run", "--rate", "5000", "--duration", "1", *words]
+    argv = [
+        str(build()),
+        "--requests",
+        str(requests),
+        "--dry-run",
+        "--rate",
+        "5000",
+        "--duration",
+        "1",
+        *words,
+    ]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=True)
     answer: dict[str, int | str] = json.loads(done.stdout)
     return answer

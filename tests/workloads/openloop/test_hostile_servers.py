@@ -1,4 +1,4 @@
-"""Servers that lie, stall, hang up and vanish: every sent request has one fate, and the generator ends in time."""
+"""Servers that lie, stall, hang up and vanish: every sent request has one fate, and the generator ends."""
 
 import signal
 import socket
@@ -56,25 +56,26 @@ def tcp_server(answer: Answer, delay_s: float = 0) -> Iterator[int]:
 
 SHORT = ("--rate", "300", "--duration", "0.5", "--warmup", "0", "--connections", "4", "--timeout-ms", "200")
 
-TCP = {
-    "garbage": (ServiceKind.REDIS, lambda data: b"\x00\xff garbage \r\n", "errors_malformed"),
-    "hangs up": (ServiceKind.REDIS, lambda data: None, "errors_reset"),
-    "never answers": (ServiceKind.REDIS, lambda data: b"", "timeouts"),
-    "half a reply": (ServiceKind.REDIS, lambda data: b"$10\r\nabc", "timeouts"),
-    "a huge bulk": (ServiceKind.REDIS, lambda data: b"$99999999999\r\n", "errors_malformed"),
-    "arrays without end": (ServiceKind.REDIS, lambda data: b"*1\r\n" * 99, "errors_malformed"),
-    "an error": (ServiceKind.REDIS, lambda data: b"-ERR no\r\n", "errors_reply"),
-    "http to a redis client": (ServiceKind.REDIS, lambda data: b"HTTP/1.1 200 OK\r\n\r\n", "errors_malformed"),
-    "a status": (ServiceKind.HTTP, lambda data: b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n", "errors_reply"),
-    "a lying length": (ServiceKind.HTTP, lambda data: b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx", "timeouts"),
-    "no length": (ServiceKind.HTTP, lambda data: b"HTTP/1.1 200 OK\r\n\r\nabc", "errors_malformed"),
-    "two lengths": (
-        ServiceKind.HTTP,
-        lambda data: b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
-        "errors_malformed",
-    ),
-    "headers without end": (ServiceKind.HTTP, lambda data: b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 20000, "errors_malformed"),
-}  # fmt: skip
+RESP_ANSWERS: dict[str, tuple[bytes | None, str]] = {
+    "garbage": (b"\x00\xff garbage \r\n", "errors_malformed"),
+    "hangs up": (None, "errors_reset"),
+    "never answers": (b"", "timeouts"),
+    "half a reply": (b"$10\r\nabc", "timeouts"),
+    "a huge bulk": (b"$99999999999\r\n", "errors_malformed"),
+    "arrays without end": (b"*1\r\n" * 99, "errors_malformed"),
+    "an error": (b"-ERR no\r\n", "errors_reply"),
+    "another protocol": (b"HTTP/1.1 200 OK\r\n\r\n", "errors_malformed"),
+}
+OK = b"HTTP/1.1 200 OK\r\n"
+HTTP_ANSWERS: dict[str, tuple[bytes | None, str]] = {
+    "a status": (b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n", "errors_reply"),
+    "a lying length": (OK + b"Content-Length: 9\r\n\r\nx", "timeouts"),
+    "no length": (OK + b"\r\nabc", "errors_malformed"),
+    "two lengths": (OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nx", "errors_malformed"),
+    "headers without end": (OK + b"A: b\r\n" * 20000, "errors_malformed"),
+}
+TCP = {name: (ServiceKind.REDIS, *case) for name, case in RESP_ANSWERS.items()}
+TCP |= {name: (ServiceKind.HTTP, *case) for name, case in HTTP_ANSWERS.items()}
 
 
 @pytest.mark.parametrize("name", TCP)
@@ -82,7 +83,7 @@ def test_a_bad_answer_is_counted_by_its_kind(
     generate: Generate, requests: dict[ServiceKind, Path], name: str
 ) -> None:
     kind, answer, fate = TCP[name]
-    with tcp_server(answer) as port:
+    with tcp_server(lambda data: answer) as port:
         result = generate(port, requests[kind], *SHORT, program="openloop-sanitized")
     assert result.code == 0, result.err
     assert result["sent"] > 0 and result["received"] == 0
@@ -225,8 +226,8 @@ def test_a_rate_beyond_the_generator_is_reported_as_saturated(
 ) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:  # takes all, answers nothing
         sink.bind((HOST, 0))
-        words = ("--rate", "2e7", "--duration", "0.2", "--warmup", "0", "--timeout-ms", "500")
-        words += ("--connections", "8", "--pipeline", "65536", "--drain-ms", "0")
+        words = ["--rate", "2e7", "--duration", "0.2", "--warmup", "0", "--timeout-ms", "500"]
+        words += ["--connections", "8", "--pipeline", "65536", "--drain-ms", "0"]
         result = generate(int(sink.getsockname()[1]), requests[ServiceKind.DNS], *words)
     assert result["behind"] == 1 and result["saturated"] == 1
     assert result["sent_rate"] < 0.9 * result["offered_rate"]
