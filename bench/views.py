@@ -9,6 +9,7 @@ from typing import Any
 from bench import statistics
 from bench.console import err, out, print_json, print_table, quantity
 from bench.environment import differences
+from bench.statistics import as_json
 from results.store import Store
 from vocabulary import CellRecord, ComparisonRow, Outcome, RunRecord, Samples, SummaryRow, UsageError
 
@@ -71,7 +72,7 @@ def show_run(store: Store, run: RunRecord, kind: str | None, all_: bool, json: b
         if kind in (None, row.kind) and (all_ or (not row.probed and row.better != "neither"))
     ]
     if json:
-        print_json(finite([asdict(row) for row in rows]))
+        print_json([as_json(row) for row in rows])
         return
     _figures(f"run {run.run_id} ({run.state}), plan {run.plan_name}", rows)
     if not all_:
@@ -156,13 +157,15 @@ def show_comparison(store: Store, a: RunRecord, b: RunRecord | None, all_: bool,
         rows = comparisons_within(store, a)
     else:
         rows = statistics.compare_runs(
-            list(judged_cells(store, a.run_id)), list(judged_cells(store, b.run_id)), a=a.run_id, b=b.run_id
+            list(judged_cells(store, a.run_id)),
+            list(judged_cells(store, b.run_id)),
+            names=(a.run_id, b.run_id),
         )
         for difference in differences(a.environment, b.environment):
             err.print(f"  the machines differ: {difference}", markup=False)
     shown = [row for row in rows if all_ or row.significant]
     if json:
-        print_json(finite([asdict(row) for row in shown]))
+        print_json([as_json(row) for row in shown])
         return
     print_table(
         "",

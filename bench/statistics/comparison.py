@@ -2,9 +2,9 @@
 
 Targets of one run are paired within blocks, so that what drifts from block to block cancels. The factor is
 the geometric mean of the blocks' ratios: interval and p-value are then of the figure that is shown, which
-with a median of ratios they would not be. Two runs are compared unpaired; what changed between them (time of
-day, neighbours, a boot) is part of the difference, and no interval made of these two runs can tell it
-from the targets'."""
+with a median of ratios they would not be. Two runs are compared unpaired, and what changed between them (time of
+day, neighbours, a boot) is part of the difference. Nothing in two runs tells how much that is: it is assumed
+(``SESSION``)."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +20,10 @@ from bench.statistics.replicates import Cells, Replicate, Replicates, gather
 from vocabulary import Better, ComparisonRow, UsageError
 
 ALPHA = 0.05
+
+SESSION = 0.05
+"""Standard deviation of the logarithm of one and the same series from run to run. Small shared machines are
+some per cent faster or slower from hour to hour; on a quiet machine of one's own 0.01 will do."""
 
 Test = Callable[[NDArray[np.float64], NDArray[np.float64], float], Contrast]
 
@@ -66,12 +70,15 @@ def compare_runs(
     *,
     names: tuple[str, str] = ("a", "b"),
     environments: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None,
+    session: float = SESSION,
     alpha: float = ALPHA,
     practical: float = 0.0,
 ) -> list[ComparisonRow]:
     """Run b against run a, one row a (target, case, series) that both have; otherwise as ``compare``. Rows
     carry ``names``, with the target where there are several (``RUN/TARGET``). With ``environments`` (of
-    ``bench.environment.describe``) a note on each row says how the machines differ.
+    ``bench.environment.describe``) a note on each row says how the machines differ. ``session`` is the
+    standard deviation of a series' logarithm that runs have between them whatever is measured: with 0.05, two
+    runs do not tell apart what differs by less than some 20 %.
 
     Raises UsageError when the runs have no series in common."""
     first, second = gather(cells_a), gather(cells_b)
@@ -90,7 +97,7 @@ def compare_runs(
     warned = (f"different machines: {'; '.join(apart)}",) if apart else ()
     several = len({target for target, _, _ in sides}) > 1
     matches = [m for both in sides.values() if (m := _loose_match(*both, warned)) is not None]
-    rows = _judged(matches, unpaired, *names, alpha, practical)
+    rows = _judged(matches, unpaired, *names, alpha, practical, session)
     if not several:
         return rows
     return [
@@ -204,7 +211,13 @@ def ratio_of(match: Match, test: Test) -> Ratio:
 
 
 def _judged(
-    matches: Sequence[Match], test: Test, a: str, b: str, alpha: float, practical: float
+    matches: Sequence[Match],
+    test: Test,
+    a: str,
+    b: str,
+    alpha: float,
+    practical: float,
+    session: float = 0.0,
 ) -> list[ComparisonRow]:
     ratios = [ratio_of(match, test) for match in matches]
     judged = [
@@ -215,6 +228,9 @@ def _judged(
     logs = [i for i in judged if ratios[i].logarithmic]
     for i, contrast in zip(logs, shared([ratios[i].contrast for i in logs]), strict=True):
         ratios[i] = replace(ratios[i], contrast=contrast)
+    for i in judged:
+        scale = 1.0 if ratios[i].logarithmic else ratios[i].estimate_a
+        ratios[i] = replace(ratios[i], contrast=widened(ratios[i].contrast, 2 * (session * scale) ** 2))
     family = [i for i in judged if not ratios[i].contrast.constant]
     adjusted = dict(zip(family, holm([ratios[i].contrast.p_value() for i in family]), strict=True))
     adjusted |= {i: ratios[i].contrast.p_value() for i in judged if i not in adjusted}

@@ -116,6 +116,17 @@ def shared(contrasts: Sequence[Contrast]) -> list[Contrast]:
     return [moderated(c) for c in contrasts]
 
 
+def widened(contrast: Contrast, variance: float) -> Contrast:
+    """With a variance of the mean added that is known beforehand (infinite degrees of freedom);
+    Satterthwaite's degrees for the sum. Constants stay as they are."""
+    if contrast.df <= 0 or contrast.constant or variance <= 0:
+        return contrast
+    own = contrast.variance / contrast.size
+    total = own + variance
+    df = contrast.df * (total / own) ** 2 if own else math.inf
+    return replace(contrast, variance=total * contrast.size, df=min(df, 1e9))
+
+
 def _inverse_trigamma(value: float) -> float:
     """Newton's method on 1/trigamma, which is convex (Smyth 2004, appendix); ``value`` > 0."""
     if value > 1e7:

@@ -1,17 +1,20 @@
-"""The 95 % interval of one series over its deployments: a hierarchical bootstrap, made fit for few of them.
+"""The 95 % interval of one series over its deployments: a bootstrap on both levels, fit for few deployments.
 
-1. Resample deployments with replacement, and within each its samples (Kalibera and Jones, Rigorous
-   Benchmarking in Reasonable Time, ISMM 2013, section 7; Davison and Hinkley, Bootstrap Methods, 1997,
-   section 3.8). The second level is drawn exactly and without resampling anything: the median of N values
-   drawn with replacement is the quantile of them at a Beta((N+1)/2, (N+1)/2) variate (Maritz and Jarrett,
-   JASA 73, 1978), so that 200,000 samples cost as much as 20.
-2. The standard deviation of the resampled medians of medians is the standard error; the interval is
-   estimate -+ t(n-1) standard errors, of logarithms where all is positive. Percentiles of the resampled
-   medians are NOT used: with n deployments they cannot leave the range of the data, and that range holds
-   the true median in 1 - 2^(1-n) of cases only (75 % at n = 3, 93.75 % at n = 5). Hesterberg (What Teachers
-   Should Know about the Bootstrap, American Statistician 69, 2015, sections 4 and 5) calls this narrowness
-   bias and takes t quantiles and a factor sqrt(n / (n-1)). The factor is right for means, thus for n = 2,
-   where the median is the mean; for medians of three and more the bootstrap error is wide enough without.
+1. Deployments are resampled with replacement; the standard deviation of the resampled medians of medians is
+   the standard error. Samples are not resampled inside that: the medians of deployments differ by what
+   deployments and samples do, and drawing the samples again counts theirs twice (Davison and Hinkley,
+   Bootstrap Methods, 1997, section 3.8; Ren et al., J. Appl. Stat. 37, 2010).
+2. Samples are resampled within the deployments at hand. That error is a floor, for when few deployments agree
+   by chance. It is drawn exactly and without resampling anything: the median of N values drawn with
+   replacement is their quantile at a Beta((N+1)/2, (N+1)/2) variate (Maritz and Jarrett, JASA 73, 1978), so
+   that 200,000 samples cost as much as 20.
+3. The interval is the estimate -+ the larger of t(n-1) times the first and z times the second, on logarithms
+   where all is positive. Percentiles of the resampled medians are NOT used: with n deployments they cannot
+   leave the range of the data, which holds the true median in 1 - 2^(1-n) of cases (75 % at n = 3, 93.75 %
+   at n = 5). Hesterberg (What Teachers Should Know about the Bootstrap, American Statistician 69, 2015,
+   sections 4 and 5) calls this narrowness bias and takes t quantiles and a factor sqrt(n / (n-1)). The factor
+   is right for means, thus for n = 2, where the median is the mean; the bootstrap error of a median of three
+   and more is wide enough without.
 
 ``python -m bench.statistics.simulate coverage`` shows what comes of it."""
 
@@ -33,21 +36,26 @@ def estimate_of(replicates: Sequence[Replicate]) -> float:
     return float(np.median([r.median for r in replicates]))
 
 
-def resampled(replicates: Sequence[Replicate], rng: np.random.Generator, draws: int) -> NDArray[np.float64]:
-    """Medians of medians of ``draws`` hierarchical resamples, shape (draws,)."""
-    n = len(replicates)
-    chosen = rng.integers(n, size=(draws, n))
-    half = np.array([(r.count + 1) / 2 for r in replicates])
-    place = rng.beta(half[chosen], half[chosen])
-    medians = np.empty((draws, n))
-    for index, replicate in enumerate(replicates):
-        mine = chosen == index
-        size = replicate.values.size
-        if size == 1:
-            medians[mine] = replicate.median
-        else:  # the samples stand at (i + 0.5) / size of their distribution
-            grid = (np.arange(size) + 0.5) / size
-            medians[mine] = np.interp(place[mine], grid, replicate.values)
+def deployments_resampled(
+    replicates: Sequence[Replicate], rng: np.random.Generator, draws: int
+) -> NDArray[np.float64]:
+    """The estimate in ``draws`` resamples of the deployments, shape (draws,)."""
+    medians = np.array([r.median for r in replicates])
+    chosen = rng.integers(len(medians), size=(draws, len(medians)))
+    return np.asarray(np.median(medians[chosen], axis=1), np.float64)
+
+
+def samples_resampled(
+    replicates: Sequence[Replicate], rng: np.random.Generator, draws: int
+) -> NDArray[np.float64]:
+    """The estimate in ``draws`` resamples of the samples of each deployment, shape (draws,)."""
+    medians = np.empty((draws, len(replicates)))
+    for index, r in enumerate(replicates):
+        size = r.values.size
+        half = (r.count + 1) / 2
+        # a table of quantiles stands at (i + 0.5) / size of the samples' distribution
+        grid = (np.arange(size) + 0.5) / size
+        medians[:, index] = np.interp(rng.beta(half, half, draws), grid, r.values)
     return np.asarray(np.median(medians, axis=1), np.float64)
 
 
@@ -59,13 +67,17 @@ def interval(
     if n < 2:
         return math.nan, math.nan
     estimate = estimate_of(replicates)
-    medians = resampled(replicates, rng, draws)
-    logarithmic = estimate > 0 and bool((medians > 0).all())
-    error = float(np.std(np.log(medians) if logarithmic else medians))
-    if n == 2:
-        error *= math.sqrt(2)
-    half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1)) * error
+    between = deployments_resampled(replicates, rng, draws)
+    within = samples_resampled(replicates, rng, draws)
+    logarithmic = estimate > 0 and bool((between > 0).all() and (within > 0).all())
     if logarithmic:
-        # an exponent beyond a float's range is no bound at all, and must not overflow
+        between, within = np.log(between), np.log(within)
+    error = float(between.std()) * (math.sqrt(2) if n == 2 else 1)
+    half = max(
+        float(stats.t.ppf((1 + LEVEL) / 2, n - 1)) * error,
+        float(stats.norm.ppf((1 + LEVEL) / 2)) * float(within.std()),
+    )
+    if logarithmic:
+        # a factor beyond a float's range is no bound at all, and must not overflow
         return estimate * math.exp(-min(half, 700)), estimate * math.exp(min(half, 700))
     return estimate - half, estimate + half
