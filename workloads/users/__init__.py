@@ -1,0 +1,1 @@
+"""Mixed behaviour of users, by locust, distributed over processes."""
