@@ -41,11 +41,18 @@ def examine() -> Iterator[Finding]:
         _kvm,
         "enable virtualisation in the firmware or nested KVM on the host; modprobe kvm-amd or kvm-intel",
     )
-    from probes.doctor import findings
-
-    yield from (Finding(f.name, f.ok, f.detail, f.remedy) for f in findings())
+    yield from _probing()
     for program, (flag, package) in _PROGRAMS.items():
         yield _program(program, flag, package)
+
+
+def _probing() -> Iterator[Finding]:
+    from probes.doctor import check_probes
+    from workloads.micro import build, programs
+
+    build()
+    for check in check_probes(programs()["fork"]):
+        yield Finding(check.name, check.ok, check.detail, check.remedy)
 
 
 def _tried(name: str, attempt: Callable[[], str], remedy: str, required: bool = False) -> Finding:

@@ -8,10 +8,20 @@ from typing import Any
 
 from bench import statistics
 from bench.console import err, out, print_json, print_table, quantity
-from bench.environment import differences
+from bench.environment import differences, shown
 from bench.statistics import as_json
+from results.curves import curves_of
+from results.report import write_report
 from results.store import Store
-from vocabulary import CellRecord, ComparisonRow, Outcome, RunRecord, Samples, SummaryRow, UsageError
+from vocabulary import (
+    CellRecord,
+    ComparisonRow,
+    OverheadRow,
+    RunRecord,
+    Samples,
+    SummaryRow,
+    UsageError,
+)
 
 REPORTS = "reports"
 
@@ -163,9 +173,9 @@ def show_comparison(store: Store, a: RunRecord, b: RunRecord | None, all_: bool,
         )
         for difference in differences(a.environment, b.environment):
             err.print(f"  the machines differ: {difference}", markup=False)
-    shown = [row for row in rows if all_ or row.significant]
+    listed = [row for row in rows if all_ or row.significant]
     if json:
-        print_json([as_json(row) for row in shown])
+        print_json([as_json(row) for row in listed])
         return
     print_table(
         "",
@@ -181,7 +191,7 @@ def show_comparison(store: Store, a: RunRecord, b: RunRecord | None, all_: bool,
                 *(f"{row.ratio:.3f}", f"{row.low:.3f} .. {row.high:.3f}", f"{row.p_adjusted:.3g}"),
                 "significant" if row.significant else row.note,
             )
-            for row in shown
+            for row in listed
         ],
         right=("a", "b", "b/a", "p (Holm)"),
     )
@@ -189,11 +199,38 @@ def show_comparison(store: Store, a: RunRecord, b: RunRecord | None, all_: bool,
     out.print(f"{found} of {len(rows)} series differ significantly (5 % over all of them together)")
 
 
-def outcome_counts(cells: list[CellRecord]) -> dict[Outcome, int]:
-    """How many cells ended how."""
-    return {outcome: sum(cell.outcome is outcome for cell in cells) for outcome in Outcome}
-
-
 def report_folder(store: Store, run_id: str) -> Path:
     """Where a run's report goes unless told: beside its samples."""
     return store.samples_dir.parent / REPORTS / run_id
+
+
+def write_reports(store: Store, run_id: str, out_dir: Path | None = None) -> tuple[Path, Path]:
+    """``report.html`` and ``report.md`` of a run. Raises StoreError."""
+    run = store.run(run_id)
+    cells = list(judged_cells(store, run_id))
+    return write_report(
+        out_dir or report_folder(store, run_id),
+        run,
+        list(store.cells(run_id)),
+        statistics.summarise(cells, seed=run.seed),
+        comparisons_within(store, run),
+        curves_of(cells),
+        overheads=[_as_comparison(row) for row in statistics.overheads(cells)],
+        environment=shown(run.environment),
+    )
+
+
+def _as_comparison(row: OverheadRow) -> ComparisonRow:
+    """The report shows probed against plain as it shows any b against a; an overhead is not tested."""
+    return ComparisonRow(
+        **{name: getattr(row, name) for name in ("case", "kind", "series", "metric", "unit", "better")},
+        **{name: getattr(row, name) for name in ("ratio", "low", "high", "pairs", "note")},
+        a=row.target,
+        b=f"{row.target} +{'+'.join(row.probes)}",
+        estimate_a=row.plain,
+        estimate_b=row.probed,
+        p_value=math.nan,
+        p_adjusted=math.nan,
+        effect_size=math.nan,
+        significant=False,
+    )

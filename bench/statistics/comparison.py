@@ -2,9 +2,10 @@
 
 Targets of one run are paired within blocks, so that what drifts from block to block cancels. The factor is
 the geometric mean of the blocks' ratios: interval and p-value are then of the figure that is shown, which
-with a median of ratios they would not be. Two runs are compared unpaired, and what changed between them (time of
-day, neighbours, a boot) is part of the difference. Nothing in two runs tells how much that is: it is assumed
-(``SESSION``)."""
+with a median of ratios they would not be.
+
+Two runs are compared unpaired, and what changed between them (time of day, neighbours, a boot) is part of
+the difference. Nothing in two runs tells how much that is, so it is assumed (``SESSION``)."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.environment import differences
-from bench.statistics.inference import Contrast, cliffs_delta, holm, paired, shared, unpaired
+from bench.statistics.inference import Contrast, cliffs_delta, holm, paired, shared, unpaired, widened
 from bench.statistics.replicates import Cells, Replicate, Replicates, gather
 from vocabulary import Better, ComparisonRow, UsageError
 
