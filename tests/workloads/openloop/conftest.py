@@ -214,6 +214,7 @@ NSD = """server:
   server-count: 1
   username: ""
   database: ""
+  rrl-ratelimit: 0
   zonesdir: "{root}"
   zonelistfile: "{root}/zone.list"
   xfrdfile: "{root}/xfrd.state"
