@@ -2,13 +2,15 @@
 generator with any arguments."""
 
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -108,10 +110,22 @@ def generate() -> Generate:
     return call
 
 
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+def free_port() -> int:
+    """A port that is free for TCP and UDP and below those that the kernel gives to clients."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp, suppress(OSError):
+            tcp.bind((HOST, port))
+            udp.bind((HOST, port))
+            return port
+
+
+@pytest.fixture(scope="session")
+def open_root() -> Iterator[Path]:
+    """A directory that another user may enter, as nginx's workers must; pytest's own are closed to them."""
+    with tempfile.TemporaryDirectory(prefix="kxb-test-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 def accepts(port: int) -> bool:
@@ -184,15 +198,10 @@ http {{
 
 
 @pytest.fixture(scope="session")
-def nginx(
-    tmp_path_factory: pytest.TempPathFactory, cores: tuple[list[str], frozenset[int]]
-) -> Iterator[Endpoint]:
+def nginx(open_root: Path, cores: tuple[list[str], frozenset[int]]) -> Iterator[Endpoint]:
     if not shutil.which("nginx"):
         pytest.skip("nginx is not installed")
-    root, port = tmp_path_factory.mktemp("nginx"), free_port()
-    root.chmod(0o755)
-    for parent in root.parents[:2]:  # its workers are another user
-        parent.chmod(parent.stat().st_mode | 0o055)
+    root, port = open_root, free_port()
     (root / "page").write_text("x" * PAGE_BYTES)
     (root / "nginx.conf").write_text(NGINX.format(root=root, port=port))
     argv = [
@@ -235,7 +244,7 @@ def nsd(
 ) -> Iterator[Endpoint]:
     if not shutil.which("nsd"):
         pytest.skip("nsd is not installed")
-    root, port = tmp_path_factory.mktemp("nsd"), free_port(socket.SOCK_DGRAM)
+    root, port = tmp_path_factory.mktemp("nsd"), free_port()
     head = "$ORIGIN kxbench.test.\n$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n"
     (root / "zone").write_text(head + "".join(f"h{i} A 198.51.100.{i}\n" for i in range(NAMES)))
     (root / "nsd.conf").write_text(NSD.format(root=root, port=port))

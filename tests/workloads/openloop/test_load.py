@@ -170,7 +170,11 @@ def median_ratio(endpoint: Endpoint, file: Path, cpus: frozenset[int], native: C
         samples = run(LocalPlace(), endpoint, file, rate_per_s=None, duration_s=0.7, warmup_s=0.1, cpus=cpus)
         return one(samples, "rate")
 
-    return statistics.median(ours() / native() for _ in range(ROUNDS))
+    pairs = [(ours(), native()) for _ in range(ROUNDS)]
+    print(
+        f"{endpoint.kind}, ours / native: " + ", ".join(f"{a:.0f} / {b:.0f} = {a / b:.2f}" for a, b in pairs)
+    )
+    return statistics.median(a / b for a, b in pairs)
 
 
 def test_as_fast_as_redis_benchmark(redis: Endpoint, requests: dict[ServiceKind, Path], cores: Cores) -> None:
