@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -118,15 +118,16 @@ class Program:
 
     def _compile_events(self, bcc: ModuleType, defines: dict[str, int], contexts: list[Any]) -> Any:
         """With a ring buffer for events, or a perf buffer where the kernel (before 5.8) has none."""
+        self.has_ring_buffer = "KXB_PERF_BUFFER" not in defines
         try:
             return self._compile(bcc, defines, contexts)
         except UnsupportedError:
-            if "KXB_RING_PAGES" not in defines or "KXB_PERF_BUFFER" in defines:
+            if "KXB_RING_PAGES" not in defines or not self.has_ring_buffer:
                 raise
-            try:
-                return self._compile(bcc, defines | {"KXB_PERF_BUFFER": 1}, contexts)
-            except UnsupportedError:
-                pass  # it was not that: the first error tells more
+            with suppress(UnsupportedError):  # if it was not that, the first error tells more
+                compiled = self._compile(bcc, defines | {"KXB_PERF_BUFFER": 1}, contexts)
+                self.has_ring_buffer = False
+                return compiled
             raise
 
     def _compile(self, bcc: ModuleType, defines: dict[str, int], contexts: list[Any]) -> Any:
@@ -191,6 +192,14 @@ class Program:
             fn_name=function.encode(),
         )
 
+    def attach_uprobe_at(self, binary: Path, address: int, function: str) -> None:
+        name, names = f"{binary}:{address:#x}", {"name": os.fsencode(binary), "fn_name": function.encode()}
+        self._try(name, self._bpf.attach_uprobe, addr=address, pid=-1, **names)
+
+    def attach_kprobe(self, symbol: str, function: str) -> None:
+        names = {"event": symbol.encode(), "fn_name": function.encode()}
+        self._try(f"kprobe {symbol}", self._bpf.attach_kprobe, **names)
+
     def attach_perf_event(self, kind: int, config: int, function: str) -> None:
         """Each ``sample_period=1`` occurrence on every CPU (perf_event_open(2): type and config)."""
         self._try(
@@ -214,6 +223,8 @@ class Program:
             self._bpf.detach_tracepoint(self._tracepoints.pop().encode())
         for event in list(self._bpf.uprobe_fds):
             self._bpf.detach_uprobe_event(event)
+        for event in list(self._bpf.kprobe_fds):
+            self._bpf.detach_kprobe_event(event)
         for kind, config in list(self._bpf.open_perf_events):
             self._bpf.detach_perf_event(kind, config)
 
@@ -277,7 +288,7 @@ class Program:
     def open_events(self, callback: Any) -> None:
         """``callback(data, size)`` for each event that the programs emit; call consume() to get them."""
         table = self._bpf[b"events"]
-        if hasattr(table, "open_ring_buffer"):
+        if self.has_ring_buffer:
             table.open_ring_buffer(lambda _, data, size: callback(data, size))
             self._consume = self._bpf.ring_buffer_consume
         else:

@@ -45,25 +45,34 @@ def scope(lab: Lab, site: Site) -> ProbeScope:
     return ProbeScope(site.place, lab.place, site.interface, None)
 
 
-@pytest.fixture
-def made() -> Iterator[Callable[[BpfProbe], BpfProbe]]:
-    """Takes a new probe, skips where there is no bcc, and closes it in the end."""
-    probes = []
+class Made:
+    """Probes by class and options, each compiled once for all tests: ``made(ForkProbe, ring_pages=1)``."""
+
+    def __init__(self) -> None:
+        self._probes: dict[tuple[object, ...], BpfProbe] = {}
+
+    def __call__(self, cls: type[BpfProbe], **options: object) -> BpfProbe:
+        key = (cls, *sorted(options.items()))
+        if key not in self._probes:
+            self._probes[key] = cls(**options)
+        return self._probes[key]
+
+    def close(self) -> None:
+        for probe in self._probes.values():
+            probe.close()
+
+
+@pytest.fixture(scope="session")
+def made() -> Iterator[Made]:
     if os.geteuid() != 0:
         pytest.skip("attaching needs root")
     try:
         load_bcc()
     except UnsupportedError as error:
         pytest.skip(str(error))
-
-    def take(probe: BpfProbe) -> BpfProbe:
-        probes.append(probe)
-        assert probe.missing() == ""
-        return probe
-
-    yield take
-    for probe in probes:
-        probe.close()
+    made = Made()
+    yield made
+    made.close()
 
 
 class Known:
@@ -154,4 +163,4 @@ def serving(argv: list[str], place: Place, port: int, *, tcp: bool) -> Iterator[
         process.wait()
 
 
-__all__ = ["COUNT", "Known", "counts", "descriptors", "name", "serving"]
+__all__ = ["COUNT", "Known", "Made", "counts", "descriptors", "name", "serving"]

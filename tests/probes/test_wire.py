@@ -4,17 +4,16 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from probes.base import BpfProbe
 from probes.wire import Attachment, WireProbe
 from targets.lab import Lab, Site
-from tests.probes.conftest import COUNT, counts, serving
+from tests.probes.conftest import COUNT, Made, counts, serving
 from vocabulary import Endpoint, ProbeScope, ServiceKind, UnsupportedError
 
 pytestmark = [pytest.mark.root, pytest.mark.bcc]
@@ -22,8 +21,6 @@ pytestmark = [pytest.mark.root, pytest.mark.bcc]
 TCP_PORT, DNS_PORT = 7001, 7053
 SERVER = Path(__file__).parent / "answering.py"
 WAYS = (Attachment.TC, Attachment.PACKET)
-
-Made = Callable[[BpfProbe], BpfProbe]
 
 
 @pytest.fixture
@@ -63,7 +60,7 @@ def query(number: int, last: bytes = b"\0") -> bytes:
 
 @pytest.mark.parametrize("by", WAYS)
 def test_every_tcp_request_is_matched(made: Made, lab: Lab, tcp_scope: ProbeScope, by: Attachment) -> None:
-    probe = made(WireProbe(by=by))
+    probe = made(WireProbe, by=by)
     with probe.attach(tcp_scope) as reading:
         for _ in range(3):
             with connection(lab, tcp_scope) as client:
@@ -80,7 +77,7 @@ def test_every_dns_query_is_matched(made: Made, lab: Lab, dns_scope: ProbeScope,
     with lab.place.entered():
         client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     client.settimeout(5)
-    with client, made(WireProbe(by=by)).attach(dns_scope) as reading:
+    with client, made(WireProbe, by=by).attach(dns_scope) as reading:
         for i in range(COUNT):  # all under way at once
             client.sendto(query(i), address)
         for _ in range(COUNT):
@@ -100,7 +97,7 @@ def test_every_dns_query_is_matched(made: Made, lab: Lab, dns_scope: ProbeScope,
 
 
 def test_the_time_is_the_servers(made: Made, lab: Lab, tcp_scope: ProbeScope) -> None:
-    with made(WireProbe()).attach(tcp_scope) as reading, connection(lab, tcp_scope) as client:
+    with made(WireProbe).attach(tcp_scope) as reading, connection(lab, tcp_scope) as client:
         for _ in range(5):
             ask(client, b"l")
             time.sleep(0.02)  # the client's own time, which is not to count
@@ -111,7 +108,7 @@ def test_the_time_is_the_servers(made: Made, lab: Lab, tcp_scope: ProbeScope) ->
 
 
 def test_a_long_response_is_one(made: Made, lab: Lab, tcp_scope: ProbeScope) -> None:
-    with made(WireProbe()).attach(tcp_scope) as reading, connection(lab, tcp_scope) as client:
+    with made(WireProbe).attach(tcp_scope) as reading, connection(lab, tcp_scope) as client:
         for _ in range(COUNT):
             ask(client, b"b")
     found = counts(reading)
@@ -119,7 +116,7 @@ def test_a_long_response_is_one(made: Made, lab: Lab, tcp_scope: ProbeScope) -> 
 
 
 def test_overlapping_requests_are_counted_not_guessed(made: Made, lab: Lab, tcp_scope: ProbeScope) -> None:
-    with made(WireProbe()).attach(tcp_scope) as reading, connection(lab, tcp_scope) as client:
+    with made(WireProbe).attach(tcp_scope) as reading, connection(lab, tcp_scope) as client:
         for _ in range(COUNT):
             client.sendall(b"l")
             client.sendall(b"n")
@@ -134,7 +131,7 @@ def test_overlapping_requests_are_counted_not_guessed(made: Made, lab: Lab, tcp_
 
 
 def test_no_answer_is_counted(made: Made, lab: Lab, tcp_scope: ProbeScope) -> None:
-    with made(WireProbe()).attach(tcp_scope) as reading:
+    with made(WireProbe).attach(tcp_scope) as reading:
         with connection(lab, tcp_scope) as client:
             client.sendall(b"c")
             assert client.recv(10) == b""
@@ -156,7 +153,7 @@ def test_no_answer_is_counted(made: Made, lab: Lab, tcp_scope: ProbeScope) -> No
 def test_another_port_is_not_counted(made: Made, lab: Lab, tcp_scope: ProbeScope) -> None:
     assert tcp_scope.endpoint
     elsewhere = replace(tcp_scope, endpoint=replace(tcp_scope.endpoint, port=TCP_PORT + 1))
-    with made(WireProbe()).attach(elsewhere) as reading, connection(lab, tcp_scope) as client:
+    with made(WireProbe).attach(elsewhere) as reading, connection(lab, tcp_scope) as client:
         for _ in range(COUNT):
             ask(client, b"n")
     assert counts(reading) == {"requests": 0}
@@ -164,7 +161,7 @@ def test_another_port_is_not_counted(made: Made, lab: Lab, tcp_scope: ProbeScope
 
 def test_flows_that_do_not_fit_are_lost(made: Made, lab: Lab, tcp_scope: ProbeScope) -> None:
     clients = []
-    with made(WireProbe(flows=4)).attach(tcp_scope) as reading:
+    with made(WireProbe, flows=4).attach(tcp_scope) as reading:
         for _ in range(8):
             client = connection(lab, tcp_scope)
             ask(client.__enter__(), b"n")
@@ -176,13 +173,13 @@ def test_flows_that_do_not_fit_are_lost(made: Made, lab: Lab, tcp_scope: ProbeSc
 
 
 def test_a_deployment_without_a_link_is_unsupported(made: Made, scope: ProbeScope) -> None:
-    probe = made(WireProbe())
+    probe = made(WireProbe)
     with pytest.raises(UnsupportedError), probe.attach(replace(scope, interface=None)):
         pass
 
 
 def test_nothing_is_left_on_the_interface(made: Made, lab: Lab, tcp_scope: ProbeScope) -> None:
-    probe = made(WireProbe(by=Attachment.TC))
+    probe = made(WireProbe, by=Attachment.TC)
     for _ in range(5):  # a clsact left behind would make the next one fail
         with probe.attach(tcp_scope) as reading, connection(lab, tcp_scope) as client:
             ask(client, b"n")
