@@ -5,10 +5,11 @@
 #include "ipc.h"
 #include "probes.h"
 
-#include <sched.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define MOST_SIZE 65536
@@ -173,6 +174,33 @@ static void stream(void)
 	receive_number(0, LAST);
 }
 
+/* A peer that dies without a word (kill -9) would be waited for until the time-out. */
+static void on_child(int number)
+{
+	static const char died[] = "the other process died\n";
+	siginfo_t how = { 0 };
+	int kept = errno;
+
+	(void)number;
+	if (micro.peer > 0 && waitid(P_PID, (id_t)micro.peer, &how, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	    how.si_pid && (how.si_code != CLD_EXITED || how.si_status)) {
+		micro.peer = 0;
+		if (write(STDERR_FILENO, died, sizeof(died) - 1) < 0)
+			_exit(MICRO_FAILED);
+		micro_leave(MICRO_FAILED);
+	}
+	errno = kept;
+}
+
+static void watch_child(void)
+{
+	struct sigaction action = { .sa_handler = on_child, .sa_flags = SA_NOCLDSTOP };
+
+	sigemptyset(&action.sa_mask);
+	if (sigaction(SIGCHLD, &action, NULL))
+		die_errno("sigaction");
+}
+
 static void run_round(int round, bool last)
 {
 	uint64_t begin = now_ns(), end;
@@ -237,6 +265,7 @@ int ipc_main(const struct ipc_way *chosen, int argc, char **argv)
 	shared = micro_shared(sizeof(*shared));
 	received_at = micro_shared((size_t)micro.iterations * sizeof(*received_at));
 	micro_pin(0);
+	watch_child();
 	for (int round = 0; round < rounds; round++)
 		run_round(round, round == rounds - 1);
 	return micro_finish();

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/param.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,9 +29,12 @@ static uint64_t deadline;
 static cpu_set_t allowed;
 
 /* Ends the process: async-signal-safe, and without exit handlers, for a child shares the parent's. */
-static _Noreturn void leave(int code)
+_Noreturn void micro_leave(int code)
 {
-	if (micro.cleanup && micro.cleanup_owner == getpid()) {
+	pid_t owner = micro.cleanup_owner;
+
+	/* The owner's, or an orphan's whose owner was killed. */
+	if (micro.cleanup && (owner == getpid() || owner != getppid())) {
 		void (*cleanup)(void) = micro.cleanup;
 
 		micro.cleanup = NULL;
@@ -52,7 +56,7 @@ static _Noreturn void die_with(int code, const char *prefix, const char *format,
 	line[used++] = '\n';
 	if (write(STDERR_FILENO, line, (size_t)used) < 0)
 		code = MICRO_FAILED;
-	leave(code);
+	micro_leave(code);
 }
 
 _Noreturn void die(const char *format, ...)
@@ -96,7 +100,7 @@ static void on_signal(int number)
 	else if (number != PEER_FAILED)
 		written = write(STDERR_FILENO, ended, sizeof(ended) - 1);
 	(void)written;
-	leave(MICRO_FAILED);
+	micro_leave(MICRO_FAILED);
 }
 
 void frame_guard(void)
@@ -108,6 +112,8 @@ void frame_guard(void)
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		if (sigaction(signals[i], &action, NULL))
 			die_errno("sigaction");
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) /* a closed pipe is an error of write(2) */
+		die_errno("signal");
 	alarm((unsigned)micro.timeout_s);
 	if (sched_getaffinity(0, sizeof(allowed), &allowed))
 		CPU_ZERO(&allowed);
@@ -177,6 +183,7 @@ void micro_child(pid_t parent)
 {
 	micro.peer = parent;
 	alarm((unsigned)micro.timeout_s); /* fork(2) clears it */
+	prctl(PR_SET_PDEATHSIG, PEER_FAILED); /* where it is known; else the time-out ends an orphan */
 }
 
 pid_t micro_fork(void)

@@ -48,7 +48,7 @@ struct micro {
 	long long pin;		     /* enum micro_pin */
 	pid_t peer;		     /* ended too when this process fails; 0 for none */
 	void (*cleanup)(void);	     /* removes what outlives a process; called once, also on failure */
-	pid_t cleanup_owner;	     /* only this process calls it */
+	pid_t cleanup_owner;	     /* this process calls it, or its orphan */
 };
 
 enum micro_pin { PIN_NONE, PIN_SAME, PIN_APART };
@@ -66,6 +66,9 @@ _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2))
 _Noreturn void die_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void die_unsupported(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void die_errno(const char *what);
+
+/* The end of them all: cleans up, ends the peer in silence. Async-signal-safe. */
+_Noreturn void micro_leave(int code);
 
 /* Memory shared with the children forked later, zeroed and touched. */
 void *micro_shared(size_t bytes);
