@@ -9,6 +9,7 @@ from typing import Any
 from bench import statistics
 from bench.console import err, out, print_json, print_table, quantity
 from bench.environment import differences, shown
+from bench.plan import cells_of_block, parse
 from bench.statistics import as_json
 from results.curves import curves_of
 from results.report import write_report
@@ -24,6 +25,7 @@ from vocabulary import (
 )
 
 REPORTS = "reports"
+LEAST = 3  # deployments for an interval worth showing: of two, Student's t makes one of decades
 
 
 def judged_cells(store: Store, run_id: str) -> Iterator[tuple[CellRecord, list[Samples]]]:
@@ -33,7 +35,15 @@ def judged_cells(store: Store, run_id: str) -> Iterator[tuple[CellRecord, list[S
 
 def summary_of(store: Store, run: RunRecord) -> list[SummaryRow]:
     """Every series of a run over its deployments."""
-    return statistics.summarise(judged_cells(store, run.run_id), seed=run.seed)
+    rows = statistics.summarise(judged_cells(store, run.run_id), seed=run.seed)
+    order = {key: place for place, key in enumerate(_plan_order(run))}
+    return sorted(rows, key=lambda row: order.get((row.case, row.target, row.probed), len(order)))
+
+
+def _plan_order(run: RunRecord) -> Iterator[tuple[str, str, bool]]:
+    """(case, target, probed) as the plan names them: figures are shown in that order, not the shuffled one."""
+    for target, case, _kind, _params, probes in cells_of_block(parse(run.plan, where=f"run {run.run_id}")):
+        yield case, target, bool(probes)
 
 
 def finite(value: Any) -> Any:
@@ -47,9 +57,9 @@ def finite(value: Any) -> Any:
     return value
 
 
-def interval(low: float, high: float, unit: str) -> str:
+def interval(low: float, high: float, unit: str, deployments: int) -> str:
     """``low .. high`` in the unit's own scale, or a word where too few deployments give none."""
-    if not (math.isfinite(low) and math.isfinite(high)):
+    if deployments < LEAST or not (math.isfinite(low) and math.isfinite(high)):
         return "too few deployments"
     return f"{quantity(low, unit)} .. {quantity(high, unit)}"
 
@@ -75,11 +85,13 @@ def show_cells(store: Store, run: RunRecord, kind: str | None, _all: bool, json:
 
 
 def show_run(store: Store, run: RunRecord, kind: str | None, all_: bool, json: bool) -> None:
-    """The figures of a run: by default those of cells without probes that have a better and a worse."""
+    """The figures of a run: by default those of cells without probes that have a better and a worse, without
+    counts of what did not happen."""
     rows = [
         row
         for row in summary_of(store, run)
-        if kind in (None, row.kind) and (all_ or (not row.probed and row.better != "neither"))
+        if kind in (None, row.kind)
+        and (all_ or (not row.probed and row.better != "neither" and row.maximum != 0))
     ]
     if json:
         print_json([as_json(row) for row in rows])
@@ -96,7 +108,11 @@ def _figures(title: str, rows: list[SummaryRow]) -> None:
         [
             (
                 *(row.target, row.case + (" (probed)" if row.probed else ""), row.series),
-                *(quantity(row.estimate, row.unit), interval(row.low, row.high, row.unit), row.deployments),
+                *(
+                    quantity(row.estimate, row.unit),
+                    interval(row.low, row.high, row.unit, row.deployments),
+                    row.deployments,
+                ),
             )
             for row in rows
         ],
@@ -140,7 +156,7 @@ def headline(store: Store, run_id: str) -> None:
                 lines.append(
                     (
                         *(row.target, called, variant, quantity(row.estimate, row.unit)),
-                        *(interval(row.low, row.high, row.unit), row.deployments),
+                        *(interval(row.low, row.high, row.unit, row.deployments), row.deployments),
                     )
                 )
     if lines:
@@ -212,7 +228,7 @@ def write_reports(store: Store, run_id: str, out_dir: Path | None = None) -> tup
         out_dir or report_folder(store, run_id),
         run,
         list(store.cells(run_id)),
-        statistics.summarise(cells, seed=run.seed),
+        summary_of(store, run),
         comparisons_within(store, run),
         curves_of(cells),
         overheads=[_as_comparison(row) for row in statistics.overheads(cells)],

@@ -26,15 +26,15 @@ class Machine:
 
     between: float = 0.05  # between deployments, the median over series
     spread: float = 0.5  # of that figure from series to series
-    within: float = 0.2  # between samples of one deployment
-    drift: float = 0.05  # a step of the random walk from block to block, common to all cells of a block
+    within: float = 0.1  # between samples of one deployment
+    drift: float = 0.02  # a step of the random walk from block to block, common to all cells of a block
     session: float = 0.0  # between runs, for each case
     common: float = 0.5  # share of a deployment's variance that its series have in common
     disturbed: float = 0.03  # how many deployments something else disturbs ...
     disturbance: float = 0.5  # ... and by how much, on average (exponential, always slower)
     cases: int = 8
     series: int = 5  # of each case
-    samples: int = 30  # of each deployment
+    samples: int = 50  # of each deployment
 
 
 def run(
@@ -165,7 +165,7 @@ def show_coverage(runs: int, seed: int) -> None:
                 cells.append(f"{share:.3f} ({width:.2f})")
             yield tuple(cells)
 
-    _table(("deployments", "sd 5 %", "sd 5 %, one in ten disturbed", "sd 0.5 %, samples 20 %"), rows())
+    _table(("deployments", "sd 5 %", "sd 5 %, one in ten disturbed", "sd 0.5 %, samples 10 %"), rows())
 
 
 def show_alarms(runs: int, seed: int) -> None:
