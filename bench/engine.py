@@ -132,8 +132,11 @@ class _Run:
         build_all(self.reporter.stage)
         kinds = {cell.kind: case_kind(cell.kind) for cell in self.cells}
         probes = {name: make_probe(name) for cell in self.cells for name in cell.probes}
-        for probe in probes.values():
+        for name, probe in probes.items():
             stack.callback(probe.close)
+            self.reporter.stage(f"compiling the {name} probe")
+            if why := probe.missing():
+                self.reporter.note(f"probe {name}: {why}")
         scratch = Path(tempfile.mkdtemp(prefix=f"kxb-{self.run.run_id}-"))
         scratch.chmod(0o755)  # servers that drop privileges read their data under it
         stack.callback(shutil.rmtree, scratch, ignore_errors=True)

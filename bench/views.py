@@ -41,7 +41,7 @@ def summary_of(store: Store, run: RunRecord) -> list[SummaryRow]:
 
 
 def _plan_order(run: RunRecord) -> Iterator[tuple[str, str, bool]]:
-    """(case, target, probed) as the plan names them: figures are shown in that order, not the shuffled one."""
+    """(case, target, probed) as the plan names them: figures are shown in that order."""
     for target, case, _kind, _params, probes in cells_of_block(parse(run.plan, where=f"run {run.run_id}")):
         yield case, target, bool(probes)
 
