@@ -11,8 +11,8 @@ import numpy as np
 from results.curves import PHASE, Curves, Floats, Line, RateCurve
 from results.families import family_of, rank
 from results.references import Reference
-from results.units import quantity, scale
-from results.view import parameters, words
+from results.units import scale
+from results.view import parameters, published, words
 
 Chart = dict[str, Any]
 
@@ -21,6 +21,7 @@ _BUDGET = 150_000
 """Numbers of all distributions together: some 7 characters each, so about 1 MB. Runs with more lines get
 fewer points a line."""
 _FEWEST = 40
+_FEWEST_EACH = 8  # samples of a deployment: of fewer the table says all
 
 
 def charts(curves: Curves, references: Sequence[Reference], targets: Sequence[str]) -> dict[str, list[Chart]]:
@@ -29,7 +30,9 @@ def charts(curves: Curves, references: Sequence[Reference], targets: Sequence[st
     found: dict[str, list[Chart]] = defaultdict(list)
     for curve in _grouped_rates(curves.rates):
         found[family_of(curve[0].kind).key].append(_rate_chart(curve, targets))
-    for lines in _grouped_lines(curves.lines):
+    for lines in _grouped_lines(
+        [line for line in curves.lines if line.count >= _FEWEST_EACH * line.deployments]
+    ):
         for part in range(0, len(lines), _MOST_LINES):
             chart = _distribution(lines[part : part + _MOST_LINES], references, targets, most)
             found[family_of(lines[0].kind).key].append(chart)
@@ -61,48 +64,41 @@ def _short(values: Floats) -> list[float]:
     return [float(f"{value:.4g}") for value in values]
 
 
-def _name(line: Line, targets: Sequence[str], alone: bool) -> str:
-    labels = words({k: v for k, v in line.labels.items() if k != PHASE})
-    parts = [
-        line.target if len(targets) > 1 else "",
-        str(line.labels.get(PHASE, "")),
-        "" if PHASE in line.labels else parameters(line.case, line.kind),
-        labels,
-    ]
-    return " · ".join(filter(None, parts)) or (line.target if alone else line.case)
+def _name(line: Line, targets: Sequence[str], one_case: bool) -> str:
+    target = line.target if len(targets) > 1 else ""
+    inside = "" if one_case else parameters(line.case, line.kind)
+    return " · ".join(filter(None, (target, inside, words(line.labels))))
 
 
 def _distribution(
     lines: Sequence[Line], references: Sequence[Reference], targets: Sequence[str], most: int
 ) -> Chart:
     first = lines[0]
-    family = family_of(first.kind).key
-    by = scale(float(np.median([line.pooled[line.pooled.size // 2] for line in lines])), first.unit, family)
-    source = f"probe {first.probe}" if first.probe else first.source
-    here = [r for r in references if f"{first.kind}.{first.metric}" in r.charts and r.unit == first.unit]
+    by = scale(
+        float(np.median([line.pooled[line.pooled.size // 2] for line in lines])),
+        first.unit,
+        family_of(first.kind).key,
+    )
     phases = PHASE in first.labels
-    title = f"{first.kind}: {first.metric.replace('_', ' ')}"
-    if phases and (inside := parameters(first.case, first.kind)):
-        title += f" ({inside})"
+    one_case = len({line.case for line in lines}) == 1
+    inside = parameters(first.case, first.kind) if one_case else ""
+    headline = rank(first.kind, first.metric) < len(family_of(first.kind).headlines)
+    measured = f"Measured by the {f'probe {first.probe}' if first.probe else first.source}."
+    here = [r for r in references if f"{first.kind}.{first.metric}" in r.charts and r.unit == first.unit]
     return {
         "rank": (0 if phases else rank(first.kind, first.metric), bool(first.probe)),
-        "open": (phases or rank(first.kind, first.metric) < len(family_of(first.kind).headlines))
-        and not first.probe,
+        "open": (phases or headline) and not first.probe,
         "type": "distribution",
-        "title": title,
-        "note": f"{first.summary[:1].upper()}{first.summary[1:]}. Measured by the {source}."
-        if first.summary
-        else f"Measured by the {source}.",
+        "title": f"{first.kind}: {first.metric.replace('_', ' ')}" + (f" ({inside})" if inside else ""),
+        "note": f"{first.summary[:1].upper()}{first.summary[1:]}. {measured}" if first.summary else measured,
         "unit": by.name,
         "percentiles": phases,
-        "lines": [
-            _drawn(line, by.size, _name(line, targets, len(lines) == 1), targets, most) for line in lines
-        ],
+        "lines": [_drawn(line, by.size, _name(line, targets, one_case), targets, most) for line in lines],
         "references": [
             {
                 "low": r.low / by.size,
                 "high": r.high / by.size,
-                "text": f"{r.system}: {r.event}, {quantity(r.low, r.unit)}",
+                "text": f"{r.system}: {r.event}, {published(r.low, r.high, r.unit)}",
             }
             for r in here
             if r.low is not None and r.high is not None
@@ -139,24 +135,31 @@ def _rate_chart(curves: Sequence[RateCurve], targets: Sequence[str]) -> Chart:
         "open": True,
         "type": "rate",
         "title": f"{first.kind}: latency by offered rate" + (f" ({detail})" if detail else ""),
-        "note": "From intended send to answer; no coordinated omission. Bars span the deployments.",
+        "note": "The generator counts from the intended send to the answer. Bars span the deployments.",
         "unit": by.name,
-        "lines": [
-            {
-                "name": curve.target if len(targets) > 1 else "",
-                "target": targets.index(curve.target) if curve.target in targets else 0,
-                "rate": [point.offered for point in curve.points],
-                "reached": [point.reached for point in curve.points],
-                "p50": _short(np.array([point.p50 for point in curve.points]) / by.size),
-                "p99": _short(np.array([point.p99 for point in curve.points]) / by.size),
-                "p999": _short(np.array([point.p999 for point in curve.points]) / by.size),
-                "p50_low": _short(np.array([point.p50_range[0] for point in curve.points]) / by.size),
-                "p50_high": _short(np.array([point.p50_range[1] for point in curve.points]) / by.size),
-                "p99_low": _short(np.array([point.p99_range[0] for point in curve.points]) / by.size),
-                "p99_high": _short(np.array([point.p99_range[1] for point in curve.points]) / by.size),
-                "saturated": [point.saturated for point in curve.points],
-                "knee": curve.knee,
-            }
-            for curve in curves
-        ],
+        "lines": [_swept(curve, by.size, targets) for curve in curves],
+    }
+
+
+def _swept(curve: RateCurve, size: float, targets: Sequence[str]) -> Chart:
+    points = curve.points
+
+    def column(*values: float) -> list[float]:
+        return _short(np.array(values) / size)
+
+    target = curve.target if len(targets) > 1 else ""
+    seen = f"probe {curve.probe}" if curve.probe else "generator"
+    return {
+        "name": " ".join(filter(None, (target, seen))),
+        "rate": [point.offered for point in points],
+        "reached": [point.reached for point in points],
+        "p50": column(*(point.p50 for point in points)),
+        "p99": column(*(point.p99 for point in points)),
+        "p999": column(*(point.p999 for point in points)),
+        "p50_low": column(*(point.p50_range[0] for point in points)),
+        "p50_high": column(*(point.p50_range[1] for point in points)),
+        "p99_low": column(*(point.p99_range[0] for point in points)),
+        "p99_high": column(*(point.p99_range[1] for point in points)),
+        "saturated": [point.saturated for point in points],
+        "knee": curve.knee,
     }

@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 _KEPT = 4096
 """Order statistics kept of one series of one deployment: enough for a p99.9, and a run of any size fits."""
 _BODY = np.linspace(0, 1, 65)
-_TAIL = 1 - np.logspace(-2, -6, 25)
+_TAIL = 1 - np.logspace(-1, -6, 41)
 _MOST_POINTS = 400
 RATE = "rate_per_s"
 PHASE = "phase"
@@ -67,12 +67,14 @@ class RatePoint:
 
 @dataclass(frozen=True, slots=True)
 class RateCurve:
-    """``knee`` is the highest rate that the sweep found to be kept up with, if it said so."""
+    """Of the generator, or of the probe named. ``knee`` is the highest rate that was sustained, where the
+    sweep told it (requests/s)."""
 
     target: str
     case: str
     kind: str
     series: str
+    probe: str
     points: tuple[RatePoint, ...]
     knee: float | None
 
@@ -187,34 +189,38 @@ def _rates(gathered: list[_Gathered]) -> list[RateCurve]:
     """Curves of ``latency`` by its label ``rate_per_s``, with what the generator said at the same rate."""
     said: dict[tuple[object, ...], float] = {}
     knees: dict[tuple[str, str], float] = {}
-    sweeps: dict[tuple[object, ...], dict[float, _Gathered]] = defaultdict(dict)
+    sweeps: dict[tuple[str, str, tuple[tuple[str, str], ...], str], dict[float, _Gathered]] = defaultdict(
+        dict
+    )
     for entry in gathered:
         cell, samples = entry.cell, entry.samples
-        name, here = samples.metric.name, (cell.target, cell.case, str(samples.source))
-        if name in ("knee", "knee_rate"):
-            knees[cell.target, cell.case] = float(np.median([np.median(v) for v in entry.values]))
+        name, here = samples.metric.name, (cell.target, cell.case, _without_rate(samples))
+        if name == "knee_rate":
+            knees[cell.target, cell.case] = _middle(entry)
         rate = samples.labels.get(RATE)
         if not isinstance(rate, (int, float)) or isinstance(rate, bool):
             continue
         if name == "latency" and samples.metric.unit == "ns":
-            sweeps[*here, _without_rate(samples)][float(rate)] = entry
+            sweeps[*here, samples.probe][float(rate)] = entry
         elif name == "rate":
-            said[*here, _without_rate(samples), float(rate), name] = _middle(entry)
+            said[*here, float(rate), name] = _middle(entry)
         elif name == "saturated":
-            said[*here, _without_rate(samples), float(rate), name] = max(float(v.max()) for v in entry.values)
+            said[*here, float(rate), name] = max(float(v.max()) for v in entry.values)
     curves = []
-    for key, by_rate in sweeps.items():
+    for (target, case, rest, probe), by_rate in sweeps.items():
         if len(by_rate) < 2:
             continue
-        points = [
+        key = target, case, rest
+        points = tuple(
             _point(rate, entry, said.get((*key, rate, "rate")), bool(said.get((*key, rate, "saturated"))))
             for rate, entry in sorted(by_rate.items())
-        ]
+        )
         first = next(iter(by_rate.values()))
-        where = (first.cell.target, first.cell.case)
-        rest = ",".join(f"{k}={v}" for k, v in _without_rate(first.samples))
-        name = f"latency{{{rest}}}" if rest else "latency"
-        curves.append(RateCurve(*where, first.cell.kind, name, tuple(points), knees.get(where)))
+        inside = ",".join(f"{k}={v}" for k, v in _without_rate(first.samples))
+        series = f"latency{{{inside}}}" if inside else "latency"
+        knee = None if probe else knees.get((first.cell.target, first.cell.case))
+        where = first.cell
+        curves.append(RateCurve(where.target, where.case, where.kind, series, probe, points, knee))
     return curves
 
 
@@ -222,7 +228,7 @@ def _middle(entry: _Gathered) -> float:
     return float(np.median([np.median(v) for v in entry.values]))
 
 
-_KEPT_UP = 0.98  # answered over offered, below which the server fell behind
+_KEPT_UP = 0.99  # answered over offered, below which the server fell behind; as in the sweep
 
 
 def _point(rate: float, entry: _Gathered, reached: float | None, late: bool) -> RatePoint:

@@ -55,7 +55,7 @@ FAMILIES = (
         "Redis",
         "How soon are requests answered at a given rate, where is the knee, and what does BGSAVE do?",
         ("redis",),
-        (("redis", "latency"), ("redis", "throughput"), ("redis", "rate"), ("redis_bgsave", "fork")),
+        (("redis", "latency"), ("redis", "knee_rate"), ("redis", "throughput"), ("redis_bgsave", "fork")),
     ),
     Family(
         "http",
@@ -63,7 +63,7 @@ FAMILIES = (
         "HTTP",
         "How soon are pages served at a given rate, and where is the knee?",
         ("http",),
-        (("http", "latency"), ("http", "throughput"), ("http", "rate")),
+        (("http", "latency"), ("http", "knee_rate"), ("http", "throughput")),
     ),
     Family(
         "dns",
@@ -71,7 +71,7 @@ FAMILIES = (
         "DNS",
         "How soon are queries answered at a given rate, and where is the knee?",
         ("dns",),
-        (("dns", "latency"), ("dns", "throughput"), ("dns", "rate")),
+        (("dns", "latency"), ("dns", "knee_rate"), ("dns", "throughput")),
     ),
     Family(
         "kernel",

@@ -1,16 +1,19 @@
 """Published figures, from references.toml: shown beside what was measured, never mixed with it."""
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 FILE = Path(__file__).parent / "references.toml"
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A figure of a paper. ``low`` equals ``high`` for a single value; both are None where only words were
-    published. ``charts`` are the ``kind.metric`` whose charts show it as a line."""
+    """A figure of a paper. ``low`` equals ``high`` for a single value; both are None where ``words`` were
+    published instead. ``charts`` are the ``kind.metric`` whose charts show it as a
+    line; ``params`` those of the cases that are like it, all if empty."""
 
     family: str
     system: str
@@ -21,8 +24,10 @@ class Reference:
     source: str
     where: str
     hardware: str
+    words: str
     about: bool
     charts: tuple[str, ...]
+    params: Mapping[str, Any]
 
 
 def load(path: Path = FILE) -> tuple[Reference, ...]:
@@ -39,8 +44,10 @@ def load(path: Path = FILE) -> tuple[Reference, ...]:
             source=sources[figure["source"]]["text"],
             where=figure.get("where", ""),
             hardware=sources[figure["source"]].get("hardware", ""),
+            words=figure.get("words", ""),
             about=figure.get("about", False),
             charts=tuple(figure.get("charts", ())),
+            params=figure.get("params", {}),
         )
         for figure in data["figures"]
     )

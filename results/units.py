@@ -27,7 +27,7 @@ class Scale:
         value, like = value / self.size, (value if like is None else like) / self.size
         rounded = float(f"{abs(like):.{_DIGITS - 1}e}")
         decimals = 0
-        if rounded and not (like == int(like) and abs(like) < 1000):
+        if rounded and not (self.size == 1 and like == int(like)):
             decimals = max(0, _DIGITS - 1 - math.floor(math.log10(rounded)))
         text = f"{value:,.{min(decimals, 9)}f}".replace(",", "\u202f")
         return text.replace("-", "−") if float(f"{value:.{min(decimals, 9)}f}") else text.lstrip("-")

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from results.curves import Curves
+from results.curves import PHASE, RATE, Curves
 from results.families import FAMILIES, OTHER, Family, family_of, rank
 from results.references import Reference
-from results.spread import Spread, spreads
+from results.spread import Spread, spread
 from results.units import between, duration, quantity, ratio, scale
 from vocabulary import Better, CellRecord, ComparisonRow, Outcome, RunRecord, SummaryRow
 
@@ -27,7 +27,7 @@ class Figure:
     p95: str
     p99: str
     deployments: int
-    count: int
+    count: str
     spread: Spread | None
 
     @property
@@ -73,12 +73,22 @@ class Headline:
 
 
 @dataclass(frozen=True, slots=True)
+class Published:
+    """An event as published, and as measured here: (system, value) and (case, value)."""
+
+    event: str
+    values: tuple[tuple[str, str], ...]
+    measured: tuple[tuple[str, str], ...]
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     family: Family
     headlines: tuple[Headline, ...]
     tables: tuple[Table, ...]
     described: tuple[Table, ...]  # what is not judged: counts, overheads of the clock
-    references: tuple[Mapping[str, str], ...]
+    references: tuple[Published, ...]
     outcomes: Mapping[str, int]
 
 
@@ -220,7 +230,14 @@ def _flat(environment: Mapping[str, Any], before: str = "") -> list[tuple[str, s
 
 
 def words(mapping: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in mapping.items())
+    """Labels for people: ``during, at 20 000/s, tool wrk``."""
+
+    def one(key: str, value: Any) -> str:
+        if key == RATE and isinstance(value, (int, float)):
+            return f"at {value:,.10g}/s".replace(",", "\u202f")
+        return str(value) if key == PHASE else f"{key} {value}"
+
+    return ", ".join(one(key, value) for key, value in mapping.items())
 
 
 def parameters(case: str, kind: str) -> str:
@@ -229,7 +246,7 @@ def parameters(case: str, kind: str) -> str:
     return inside[1:-1].replace(",", ", ") if inside.startswith("[") else inside
 
 
-def _figure(row: SummaryRow, spread: Spread | None) -> Figure:
+def _figure(row: SummaryRow) -> Figure:
     by = scale(row.estimate, row.unit, family_of(row.kind).key)
     return Figure(
         estimate=by.number(row.estimate),
@@ -237,10 +254,10 @@ def _figure(row: SummaryRow, spread: Spread | None) -> Figure:
         unit=by.name,
         p05=by.number(row.p05, row.estimate),
         p95=by.number(row.p95, row.estimate),
-        p99=by.number(row.p99, row.estimate),
+        p99=by.number(row.p99),
         deployments=row.deployments,
-        count=row.count,
-        spread=spread,
+        count=f"{row.count:,}".replace(",", "\u202f"),
+        spread=spread(row),
     )
 
 
@@ -307,7 +324,7 @@ def _sections(
                 headlines=tuple(_headlines(family, rows[family.key])),
                 tables=tuple(table for table in tables if table.judged),
                 described=tuple(table for table in tables if not table.judged),
-                references=tuple(_reference(r) for r in references if r.family == family.key),
+                references=tuple(_published(family, references, rows[family.key])),
                 outcomes=_outcomes(here),
             )
         )
@@ -322,12 +339,12 @@ def _tables(
         grouped[row.kind, row.better != Better.NEITHER].append(row)
     tables = []
     for (kind, judged), members in grouped.items():
-        drawn = spreads(members)
         by_series: dict[tuple[str, str], dict[str, SummaryRow]] = defaultdict(dict)
         for row in members:
             by_series[row.case, row.series][row.target] = row
         made = []
-        order = sorted(by_series.items(), key=lambda item: _place(next(iter(item[1].values()))))
+        metrics = list(dict.fromkeys(row.metric for row in members))
+        order = sorted(by_series.items(), key=lambda item: _place(next(iter(item[1].values())), metrics))
         for (case, series), found in order:
             one = next(iter(found.values()))
             made.append(
@@ -337,9 +354,7 @@ def _tables(
                     metric=one.metric,
                     labels=words(one.labels),
                     source=f"{one.source} {one.probe}".strip(),
-                    figures=tuple(
-                        _figure(found[t], drawn.get(id(found[t]))) if t in found else None for t in targets
-                    ),
+                    figures=tuple(_figure(found[t]) if t in found else None for t in targets),
                     against=tuple(_against(ratios.get((case, series, t))) for t in targets[1:]),
                 )
             )
@@ -352,9 +367,9 @@ def _tables(
     return tables
 
 
-def _place(row: SummaryRow) -> tuple[int, int]:
-    """Headline metrics first, the program's own before a probe's; else in the order given."""
-    return rank(row.kind, row.metric), int(bool(row.probe))
+def _place(row: SummaryRow, metrics: Sequence[str]) -> tuple[int, int, int]:
+    """Headline metrics first, rows of one metric together, the program's own before a probe's."""
+    return rank(row.kind, row.metric), metrics.index(row.metric), int(bool(row.probe))
 
 
 _MOST_HEADLINES = 8
@@ -373,29 +388,42 @@ def _headlines(family: Family, rows: Sequence[SummaryRow]) -> Iterable[Headline]
         members = [row for row in plain if (row.case, row.series) == (case, series)]
         one = members[0]
         what = " ".join(filter(None, (one.kind, one.metric.replace("_", " "), words(one.labels))))
-        figures = tuple((row.target, _figure(row, None)) for row in members)
+        figures = tuple((row.target, _figure(row)) for row in members)
         yield Headline(what, parameters(case, one.kind), figures)
 
 
-def _reference(reference: Reference) -> Mapping[str, str]:
-    if reference.low is None or reference.high is None:
-        value = "in words only"
-    elif reference.unit == "1":
-        value = ratio(reference.low)
-    else:
-        by = scale(reference.low, reference.unit, reference.family)
-        value = by.text(reference.low)
-        if reference.high != reference.low:
-            value = f"{by.number(reference.low)}–{by.number(reference.high)} {by.name}"
-    where = ", ".join(filter(None, (reference.source, reference.where)))
-    about = "about " if reference.about else ""
-    return {
-        "event": reference.event,
-        "system": reference.system,
-        "value": about + value,
-        "where": where,
-        "hardware": reference.hardware or "not stated",
-    }
+def published(low: float, high: float, unit: str, family: str = "") -> str:
+    """With the digits that were published, no more: ``54 µs``, ``22–37 ms``."""
+    if unit == "1":
+        return f"{low:g}×"
+    by = scale(low, unit, family)
+    numbers = dict.fromkeys((f"{low / by.size:.4g}", f"{high / by.size:.4g}"))
+    return f"{'–'.join(numbers)} {by.name}"
+
+
+def _published(
+    family: Family, references: Sequence[Reference], rows: Sequence[SummaryRow]
+) -> list[Published]:
+    """One row an event and source, with what was measured here of the same event where it was."""
+    grouped: dict[tuple[str, str], list[Reference]] = defaultdict(list)
+    for reference in references:
+        if reference.family == family.key:
+            where = ", ".join(filter(None, (reference.source, reference.where, reference.hardware)))
+            grouped[reference.event, where].append(reference)
+    found = []
+    for (event, where), members in grouped.items():
+        values = []
+        for one in members:
+            value = one.words
+            if one.low is not None and one.high is not None:
+                value = ("about " if one.about else "") + published(one.low, one.high, one.unit, family.key)
+            values.append((one.system, value))
+        measured = [
+            (row.case if row.target == rows[0].target else f"{row.case}, {row.target}", _figure(row).text)
+            for row in _like(members[0], rows)
+        ]
+        found.append(Published(event, tuple(values), tuple(measured), where))
+    return found
 
 
 def _agreements(summary: Sequence[SummaryRow]) -> Iterable[Agreement]:
@@ -418,7 +446,7 @@ def _agreements(summary: Sequence[SummaryRow]) -> Iterable[Agreement]:
             target=row.target,
             case=row.case,
             event=" ".join(filter(None, (mine.metric, words(mine.labels)))),
-            ours=_figure(mine, None).text,
+            ours=_figure(mine).text,
             ours_source=mine.source,
             probe=f"{by.number(row.estimate, mine.estimate)} {by.name}"
             f" ({between(row.low, row.high, by, mine.estimate)})",

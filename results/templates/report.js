@@ -18,14 +18,14 @@
 
   const axis = (title, type, more) => ({
     title: { text: title, standoff: 8 }, type, gridcolor: colour("--line"), zerolinecolor: colour("--soft"),
-    linecolor: colour("--line"), automargin: true, ...more,
+    linecolor: colour("--line"), automargin: true, tickangle: 0, ...more,
   });
 
   function layout(x, y, more) {
     return {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: colour("--ink"), size: 12, family: "system-ui, sans-serif" },
       margin: { l: 56, r: 16, t: 12, b: 44 }, xaxis: x, yaxis: y, hovermode: "closest", showlegend: true,
-      legend: { orientation: "h", y: -0.22, yanchor: "top", font: { size: 11 } },
+      legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0, font: { size: 11 } },
       hoverlabel: { bgcolor: colour("--paper"), bordercolor: colour("--line"), font: { color: colour("--ink") } }, ...more,
     };
   }
@@ -41,6 +41,19 @@
     const least = Math.log10(4), gap = Math.max(0, least - (high - low)) / 2;
     return [low - gap - 0.05, high + gap + 0.05];
   }
+
+  /* Ticks at 1, 2 and 5 of each decade (only 1 over many), with their numbers in full. */
+  function logTicks(range) {
+    if (!range) return {};
+    const wide = range[1] - range[0], steps = wide > 2.7 ? [1] : wide > 1.2 ? [1, 2, 5] : wide > 0.7 ? [1, 1.5, 2, 3, 4, 5, 7] : [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9];
+    const tickvals = [];
+    for (let decade = Math.floor(range[0]); decade <= Math.ceil(range[1]); decade++) {
+      for (const step of steps) { const v = step * 10 ** decade; if (Math.log10(v) >= range[0] && Math.log10(v) <= range[1]) tickvals.push(v); }
+    }
+    return { tickvals, ticktext: tickvals.map((v) => Number(v.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3 }).replace(/,/g, "\u202f")) };
+  }
+
+  const thousands = (v) => Math.round(v).toLocaleString("en").replace(/,/g, "\u202f");
 
   const linearRange = (values) => { const top = Math.max(...values, 0), low = Math.min(...values, 0); return [low * 1.05, top * 1.05 || 1]; };
   const tails = [0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999];
@@ -80,8 +93,8 @@
         traces.push({ x: xs, y: ys, mode: "lines", line: { width: 0 }, fill: "toself", fillcolor: faint(shade, 0.18), hoverinfo: "skip", showlegend: false, legendgroup: group });
       }
       traces.push({
-        x: place(line.x), y: value(line.x), mode: "lines", name: wrap(line.name, 42), legendgroup: group,
-        line: { color: shade, width: 2, dash: dashes[Math.floor(i / colours.length) % dashes.length], shape: percentiles ? "linear" : "hv" },
+        x: place(line.x), y: value(line.x), mode: "lines", name: safe(line.name), legendgroup: group,
+        line: { color: shade, width: 2, dash: dashes[Math.floor(i / colours.length) % dashes.length], shape: percentiles || line.count > line.p.length ? "linear" : "hv" },
         customdata: keep.map((at) => [line.x[at], line.p[at] * 100]),
         hovertemplate: `%{customdata[1]:.4~g} % at most %{customdata[0]:.4~g} ${safe(chart.unit)}<extra>${wrap(line.name, 42)}<br>${line.deployments} deployments, ${line.count} samples</extra>`,
       });
@@ -90,7 +103,7 @@
     const found = marks(chart, !percentiles, range, view.log);
     const share = axis(percentiles ? "percentile" : "share of samples", percentiles ? "log" : "linear",
       percentiles ? { tickvals: tails.map((p) => 1 / (1 - p)), ticktext: tails.map((p) => `${+(p * 100).toFixed(4)}`) } : { range: [0, 1.01], tickformat: ".0%" });
-    const measured = axis(unit, type, { range });
+    const measured = axis(unit, type, { range, ...(view.log ? logTicks(range) : {}) });
     const notes = chart.lines.filter((l) => l.zeros > 0 && view.log).map((l) => `${l.name || "all"}: ${+(l.zeros * 100).toFixed(2)} % of the values are 0 and lie on the edge.`);
     if (found.left.length) notes.push(`Outside the chart: ${found.left.join("; ")}.`);
     return [traces, layout(percentiles ? share : measured, percentiles ? measured : share, { shapes: found.shapes, annotations: found.annotations }), notes];
@@ -100,12 +113,13 @@
     const colours = palette(), traces = [], shapes = [], annotations = [], notes = [];
     const values = chart.lines.flatMap((l) => [...l.p50, ...l.p999, ...l.p50_low, ...l.p99_high]);
     const range = view.log ? logRange(values, []) : linearRange(values);
-    chart.lines.forEach((line) => {
+    chart.lines.forEach((line, number) => {
+      const several = chart.lines.length > 1;
       [["p50", "solid"], ["p99", "dash"], ["p999", "dot"]].forEach(([name, dash], i) => {
-        const shade = colours[(chart.lines.length > 1 ? line.target : i) % colours.length];
+        const shade = colours[(several ? number : i) % colours.length];
         const label = name === "p999" ? "p99.9" : name, low = line[`${name}_low`], high = line[`${name}_high`];
         traces.push({
-          x: line.rate, y: line[name], mode: "lines+markers", name: [safe(line.name), label].filter(Boolean).join(" "),
+          x: line.rate, y: line[name], mode: "lines+markers", name: several ? `${safe(line.name)} ${label}` : label,
           line: { color: shade, width: 2, dash },
           marker: { size: 8, color: line.saturated.map((s) => (s ? colour("--paper") : shade)), symbol: symbols[i], line: { color: shade, width: 2 } },
           error_y: low ? { type: "data", symmetric: false, array: high.map((h, at) => h - line[name][at]), arrayminus: low.map((l, at) => line[name][at] - l), color: shade, thickness: 1, width: 3 } : undefined,
@@ -113,13 +127,13 @@
           hovertemplate: `${label} %{y:.4~g} ${safe(chart.unit)} at %{x:,} /s<br>answered %{customdata[0]} /s, %{customdata[1]}<extra></extra>`,
         });
       });
-      line.rate.forEach((rate, at) => { if (line.saturated[at]) notes.push(`${line.name ? `${line.name}, ` : ""}${rate.toLocaleString("en")} /s: the ${line.saturated[at]} could not keep up (open markers)${line.saturated[at] === "generator" ? "; the server's latency is not known there" : ""}.`); });
+      line.rate.forEach((rate, at) => { if (line.saturated[at] && !line.name.includes("probe")) notes.push(`${several ? `${line.name}, ` : ""}${thousands(rate)}/s: the ${line.saturated[at]} could not keep up (open markers)${line.saturated[at] === "generator" ? "; the server's latency is not known there" : ""}.`); });
       if (line.knee) {
-        shapes.push({ type: "line", xref: "x", yref: "paper", x0: line.knee, x1: line.knee, y0: 0, y1: 1, line: { color: colours[line.target % colours.length], width: 1.5, dash: "dash" } });
-        annotations.push({ xref: "x", yref: "paper", x: line.knee, y: 1, text: `knee ${Math.round(line.knee).toLocaleString("en")} /s`, showarrow: false, textangle: -90, xanchor: "right", yanchor: "top", font: { size: 11, color: colour("--soft") } });
+        shapes.push({ type: "line", xref: "x", yref: "paper", x0: line.knee, x1: line.knee, y0: 0, y1: 1, line: { color: colours[number % colours.length], width: 1.5, dash: "dash" } });
+        annotations.push({ xref: "x", yref: "paper", x: line.knee, y: 1, text: `knee ${thousands(line.knee)}/s`, showarrow: false, textangle: -90, xanchor: "right", yanchor: "top", font: { size: 11, color: colour("--soft") } });
       }
     });
-    return [traces, layout(axis("offered rate, /s", "linear", { rangemode: "tozero" }), axis(`latency, ${chart.unit}${view.log ? "" : ", from zero"}`, view.log ? "log" : "linear", { range }), { shapes, annotations }), notes];
+    return [traces, layout(axis("offered rate, /s", "linear", { rangemode: "tozero" }), axis(`latency, ${chart.unit}${view.log ? "" : ", from zero"}`, view.log ? "log" : "linear", { range, ...(view.log ? logTicks(range) : {}) }), { shapes, annotations }), notes];
   }
 
   function draw(figure) {
@@ -127,7 +141,10 @@
     if (!chart) return;
     figure.view ||= { kind: chart.percentiles ? "percentiles" : "ecdf", log: true };
     const [traces, shape, notes] = (chart.type === "rate" ? rates : distribution)(chart, figure.view);
-    Plotly.react(plot, traces, { ...shape, height: plot.clientWidth < 480 ? 360 : 400 }, { responsive: true, displaylogo: false, displayModeBar: false });
+    const entries = traces.filter((t) => t.showlegend !== false && t.name), longest = Math.max(...entries.map((t) => t.name.length), 1);
+    const across = Math.max(1, Math.floor(plot.clientWidth / (longest * 6.2 + 50))), rows = entries.length < 2 ? 0 : Math.ceil(entries.length / across);
+    shape.showlegend = rows > 0;
+    Plotly.react(plot, traces, { ...shape, height: 330 + 21 * rows }, { responsive: true, displaylogo: false, displayModeBar: false });
     figure.querySelectorAll(".missing").forEach((old) => old.remove());
     notes.forEach((text) => { const p = document.createElement("p"); p.className = "missing"; p.textContent = text; figure.append(p); });
     controls(figure, chart);
@@ -152,7 +169,15 @@
   const seen = new IntersectionObserver((entries) => {
     for (const entry of entries) if (entry.isIntersecting) { seen.unobserve(entry.target); draw(entry.target); }
   }, { rootMargin: "600px" });
-  document.querySelectorAll(".chart").forEach((figure) => seen.observe(figure));
+  const figures = [...document.querySelectorAll(".chart")];
+  figures.forEach((figure) => seen.observe(figure));
+  /* The rest of the open ones while the page is idle, so that they are there when it is scrolled fast. */
+  const waiting = figures.filter((figure) => !figure.closest("details"));
+  (function next() {
+    const figure = waiting.shift();
+    if (figure && !figure.dataset.drawn) { seen.unobserve(figure); draw(figure); }
+    if (waiting.length) (window.requestIdleCallback || setTimeout)(next);
+  })();
   const redraw = () => document.querySelectorAll('.chart[data-drawn="yes"]').forEach(draw);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   addEventListener("beforeprint", () => document.querySelectorAll(".chart").forEach((figure) => { if (figure.offsetParent) draw(figure); }));
