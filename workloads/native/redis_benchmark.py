@@ -87,8 +87,8 @@ def run(
     short run before tells how many that is. Raises TargetError."""
     told = []
     for op in ops:
-        requests = max(_PROBE_REQUESTS, 4 * connections * pipeline)
-        for lasts_s in (duration_s, 0.0):
+
+        def once(requests: int, op: str = op) -> Told:
             argv = arguments(
                 endpoint,
                 op,
@@ -99,7 +99,13 @@ def run(
                 value_bytes=value_bytes,
             )
             text = program.run(place, argv, cpus=cpus, limit_s=3 * duration_s + _GRACE_S)
-            last = parse(text, [op])
-            requests = min(max(int(last[0].rate_per_s * lasts_s), requests), _MOST_REQUESTS)
-        told += last
+            return parse(text, [op])[0]
+
+        few = max(_PROBE_REQUESTS, 4 * connections * pipeline)
+        told.append(once(enough(once(few).rate_per_s, duration_s, few)))
     return told
+
+
+def enough(rate_per_s: float, duration_s: float, least: int = 1) -> int:
+    """How many requests last ``duration_s``."""
+    return min(max(int(rate_per_s * duration_s), least), _MOST_REQUESTS)

@@ -41,9 +41,13 @@ _KEYS, _VALUE_BYTES, _NAMES = 10_000, 64, 10_000
 
 Part = tuple[Workload[Any, Any], Params, str]
 _PARTS: Mapping[ServiceKind, Part] = {
-    ServiceKind.REDIS: (Redis(), RedisData(keys=_KEYS, value_bytes=_VALUE_BYTES), "RedisUser"),
-    ServiceKind.HTTP: (Http(), HttpData(), "PageUser"),
-    ServiceKind.DNS: (Dns(), DnsData(names=_NAMES), "DnsUser"),
+    ServiceKind.REDIS: (
+        Redis(),
+        RedisData.model_validate({"keys": _KEYS, "value_bytes": _VALUE_BYTES}),
+        "RedisUser",
+    ),
+    ServiceKind.HTTP: (Http(), HttpData.model_validate({}), "PageUser"),
+    ServiceKind.DNS: (Dns(), DnsData.model_validate({"names": _NAMES}), "DnsUser"),
 }
 
 

@@ -31,10 +31,12 @@ _TIMEOUT_S = 5.0
 _numbers = count()
 
 
-@events.init.add_listener
 def _seed_task_choice(environment: Any, **_: Any) -> None:
     """Locust draws tasks from the module's own generator."""
     random.seed(f"{SETTINGS.seed} {_worker(environment)}")
+
+
+events.init.add_listener(_seed_task_choice)  # type: ignore[no-untyped-call]
 
 
 def _worker(environment: Any) -> int:
@@ -64,10 +66,11 @@ class _Reporting(_Seeded):
     @contextmanager
     def asking(self, what: str, errors: tuple[type[Exception], ...]) -> Iterator[None]:
         """One request: reports its time, and as a failure what it raises of ``errors``."""
+        caught: tuple[type[Exception], ...] = (*errors, AssertionError, OSError)
         start, failure = time.perf_counter(), None
         try:
             yield
-        except (*errors, AssertionError, OSError) as error:
+        except caught as error:
             failure = error
         self.environment.events.request.fire(
             request_type=self.service,

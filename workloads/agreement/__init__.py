@@ -1,0 +1,1 @@
+"""Whether the suite and an independent tool, side by side in one run, measure the same."""
