@@ -10,9 +10,10 @@ import numpy as np
 
 from results.curves import PHASE, Curves, Floats, Line, RateCurve
 from results.families import family_of, rank
+from results.figures import parameters, words
+from results.published import published
 from results.references import Reference
 from results.units import scale
-from results.view import parameters, published, words
 
 Chart = dict[str, Any]
 

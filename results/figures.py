@@ -1,0 +1,122 @@
+"""Figures and comparisons in words: the estimate with its interval, the ratio with its verdict."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from results.curves import PHASE, RATE
+from results.families import family_of
+from results.spread import Spread, spread
+from results.units import between, ratio, scale
+from vocabulary import Better, ComparisonRow, SummaryRow
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One target's estimate with its interval, for people."""
+
+    estimate: str
+    interval: str
+    unit: str
+    p05: str
+    p95: str
+    p99: str
+    deployments: int
+    count: str
+    spread: Spread | None
+
+    @property
+    def text(self) -> str:
+        return f"{self.estimate} {self.unit} ({self.interval})".replace("  ", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """The ratio of one target to the first, with interval and verdict."""
+
+    target: str
+    ratio: str
+    interval: str
+    verdict: str  # better, worse, same or unjudged
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A comparison for people."""
+
+    row: ComparisonRow
+    what: str
+    a: str
+    b: str
+    ratio: str
+    interval: str
+    p: str
+    verdict: str
+
+    @property
+    def words(self) -> str:
+        told = {"same": "no difference found", "unjudged": "not judged"}
+        return told.get(self.verdict, self.verdict)
+
+
+def words(mapping: Mapping[str, Any]) -> str:
+    """Labels for people: ``during, at 20 000/s, tool wrk``."""
+
+    def one(key: str, value: Any) -> str:
+        if key == RATE and isinstance(value, (int, float)):
+            return f"at {value:,.10g}/s".replace(",", "\u202f")
+        return str(value) if key == PHASE else f"{key} {value}"
+
+    return ", ".join(one(key, value) for key, value in mapping.items())
+
+
+def parameters(case: str, kind: str) -> str:
+    """The parameters inside a case's id: ``dirty_mib=16, pages=default``."""
+    inside = case.removeprefix(kind)
+    return inside[1:-1].replace(",", ", ") if inside.startswith("[") else inside
+
+
+def figure_of(row: SummaryRow) -> Figure:
+    by = scale(row.estimate, row.unit, family_of(row.kind).key)
+    return Figure(
+        estimate=by.number(row.estimate),
+        interval=between(row.low, row.high, by, row.estimate),
+        unit=by.name,
+        p05=by.number(row.p05, row.estimate),
+        p95=by.number(row.p95, row.estimate),
+        p99=by.number(row.p99),
+        deployments=row.deployments,
+        count=f"{row.count:,}".replace(",", "\u202f"),
+        spread=spread(row),
+    )
+
+
+def _verdict(row: ComparisonRow) -> str:
+    if row.note:
+        return "unjudged"
+    if not row.significant or row.better == Better.NEITHER:
+        return "same"
+    return "better" if (row.ratio < 1) == (row.better == Better.LOWER) else "worse"
+
+
+def against_of(row: ComparisonRow | None) -> Against | None:
+    if row is None:
+        return None
+    return Against(row.b, ratio(row.ratio), f"{ratio(row.low)}–{ratio(row.high)}", _verdict(row), row.note)
+
+
+def difference_of(row: ComparisonRow) -> Difference:
+    family = family_of(row.kind).key
+    by = scale(row.estimate_a, row.unit, family)
+    p = "–" if row.p_adjusted != row.p_adjusted else f"{row.p_adjusted:.2g}"
+    return Difference(
+        row=row,
+        what=row.series,
+        a=by.text(row.estimate_a),
+        b=f"{by.number(row.estimate_b, row.estimate_a)} {by.name}".rstrip(),
+        ratio=ratio(row.ratio),
+        interval=f"{ratio(row.low)}–{ratio(row.high)}",
+        p=p,
+        verdict=_verdict(row),
+    )
