@@ -121,4 +121,4 @@ MICRO_CASES: tuple[CaseKind, ...] = (
         _update_options,
     ),
 )
-"""Every micro program as a case kind, by rising cost."""
+"""Every micro program as a case kind."""

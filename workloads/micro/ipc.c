@@ -167,7 +167,7 @@ static void stream(void)
 
 	micro_budget(40);
 	send_number(0, 0);
-	for (long long batch = 0; batch < batches && (batch < MICRO_LEAST_SAMPLES || micro_more(batch)); batch++)
+	for (long long batch = 0; micro_more_of(batches, batch); batch++)
 		for (size_t i = 0; i < count; i++)
 			send_number(0, number((long long)i));
 	send_number(0, LAST);
@@ -185,6 +185,8 @@ static void on_child(int number)
 	if (micro.peer > 0 && waitid(P_PID, (id_t)micro.peer, &how, WEXITED | WNOHANG | WNOWAIT) == 0 &&
 	    how.si_pid && (how.si_code != CLD_EXITED || how.si_status)) {
 		micro.peer = 0;
+		if (how.si_code == CLD_EXITED)
+			micro_leave(how.si_status); /* it has said why */
 		if (write(STDERR_FILENO, died, sizeof(died) - 1) < 0)
 			_exit(MICRO_FAILED);
 		micro_leave(MICRO_FAILED);

@@ -25,6 +25,7 @@ struct micro micro = {
 };
 
 static uint64_t deadline;
+static volatile int *end_code; /* shared: what the first process to fail exits with, its peer does too */
 /* The processors allowed at the start: a child inherits its parent's pinning. */
 static cpu_set_t allowed;
 
@@ -40,6 +41,8 @@ _Noreturn void micro_leave(int code)
 		micro.cleanup = NULL;
 		cleanup();
 	}
+	if (end_code)
+		*end_code = code;
 	if (micro.peer > 0)
 		kill(micro.peer, PEER_FAILED);
 	_exit(code);
@@ -100,7 +103,7 @@ static void on_signal(int number)
 	else if (number != PEER_FAILED)
 		written = write(STDERR_FILENO, ended, sizeof(ended) - 1);
 	(void)written;
-	micro_leave(MICRO_FAILED);
+	micro_leave(number == PEER_FAILED && *end_code ? *end_code : MICRO_FAILED);
 }
 
 void frame_guard(void)
@@ -108,6 +111,7 @@ void frame_guard(void)
 	struct sigaction action = { .sa_handler = on_signal };
 	static const int signals[] = { SIGALRM, SIGTERM, SIGINT, SIGHUP, PEER_FAILED };
 
+	end_code = micro_shared(sizeof(*end_code));
 	sigemptyset(&action.sa_mask);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		if (sigaction(signals[i], &action, NULL))
@@ -151,9 +155,14 @@ void micro_budget(int percent)
 	deadline = micro.budget_ms ? now_ns() + (uint64_t)micro.budget_ms * 10000u * (uint64_t)percent : UINT64_MAX;
 }
 
+bool micro_more_of(long long most, long long done)
+{
+	return done < most && (done < MICRO_LEAST_SAMPLES || now_ns() < deadline);
+}
+
 bool micro_more(long long done)
 {
-	return done < micro.iterations && (done < MICRO_LEAST_SAMPLES || now_ns() < deadline);
+	return micro_more_of(micro.iterations, done);
 }
 
 int micro_processors(void)

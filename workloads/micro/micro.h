@@ -80,8 +80,9 @@ void micro_add(struct micro_series *series, double value);
 
 /* A share of the time budget starts now, after which micro_more() says no. */
 void micro_budget(int percent);
-/* Whether another iteration is to be done after `done` ones. */
+/* Whether another iteration is to be done after `done` ones: of --iterations, or of `most`. */
 bool micro_more(long long done);
+bool micro_more_of(long long most, long long done);
 
 /* Pins the calling thread: peer 0 or 1 under the `pin` option. Says so on stderr, once, where it cannot. */
 void micro_pin(int peer);

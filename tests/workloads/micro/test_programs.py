@@ -124,7 +124,8 @@ def test_exec(method: str, image: str) -> None:
 @pytest.mark.parametrize("mode", ["blocked", "awake"])
 @pytest.mark.parametrize("way", IPC_WAYS)
 def test_messages_go_there_and_back(way: str, mode: str) -> None:
-    found = measure(way, *EXACT, "--mode", mode, "--rounds", 3)
+    few = ("--batches", 3) if way in SIZED_WAYS else ()
+    found = measure(way, *EXACT, *few, "--mode", mode, "--rounds", 3)
     assert values(found, "one_way").shape == values(found, "round_trip").shape == (PRIME,)
     assert (values(found, "one_way") < values(found, "round_trip")).all()
     assert (values(found, "one_way") > 0).all()
@@ -138,7 +139,7 @@ def test_messages_go_there_and_back(way: str, mode: str) -> None:
 def test_sizes(way: str, size_bytes: int) -> None:
     args = ("--iterations", 7, "--batches", 5, "--budget-ms", 0, "--rounds", 1)
     found = measure(way, *args, "--size-bytes", size_bytes)
-    assert 3 <= values(found, "throughput").size <= 5
+    assert values(found, "throughput").shape == (5,)
     assert (values(found, "throughput") > 0).all()
 
 
