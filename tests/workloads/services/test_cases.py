@@ -113,7 +113,7 @@ def test_bgsave_that_fails_is_told(deployment: Deployment, context: CaseContext,
 
     kind = case_kind("redis_bgsave")
     params = kind.params.model_validate({"duration_s": 0.2})
-    with pytest.raises(TargetError, match="BGSAVE failed"):
+    with pytest.raises(TargetError, match="BGSAVE ended with an error"):
         kind.run(params, deployment, replace(context, observed=sabotaged))
 
 
