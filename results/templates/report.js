@@ -80,10 +80,14 @@
     const colours = palette(), traces = [], percentiles = view.kind === "percentiles";
     const everything = chart.lines.flatMap((l) => [...l.x, ...(l.low || []), ...(l.high || [])]);
     const range = view.log ? logRange(everything, chart.references) : linearRange(everything);
+    const several = new Set(chart.lines.map((l) => l.target)).size > 1;
     const floor = view.log && range ? 10 ** range[0] : -Infinity;
     const shown = (v) => Math.max(v, floor); /* zeros lie on the left edge; the note says how many */
     chart.lines.forEach((line, i) => {
-      const shade = colours[i % colours.length], group = `line${i}`;
+      /* Several targets: a colour each, as everywhere on the page, and a dash a case. */
+      const nth = chart.lines.slice(0, i).filter((l) => l.target === line.target).length;
+      const shade = colours[(several ? line.target : i) % colours.length], group = `line${i}`;
+      const dash = dashes[(several ? nth : Math.floor(i / colours.length)) % dashes.length];
       const keep = line.p.map((p, at) => at).filter((at) => !percentiles || line.p[at] < 1);
       const place = (values) => keep.map((at) => (percentiles ? 1 / (1 - line.p[at]) : shown(values[at])));
       const value = (values) => keep.map((at) => (percentiles ? shown(values[at]) : line.p[at]));
@@ -94,7 +98,7 @@
       }
       traces.push({
         x: place(line.x), y: value(line.x), mode: "lines", name: safe(line.name), legendgroup: group,
-        line: { color: shade, width: 2, dash: dashes[Math.floor(i / colours.length) % dashes.length], shape: percentiles || line.count > line.p.length ? "linear" : "hv" },
+        line: { color: shade, width: 2, dash, shape: percentiles || line.count > line.p.length ? "linear" : "hv" },
         customdata: keep.map((at) => [line.x[at], line.p[at] * 100]),
         hovertemplate: `%{customdata[1]:.4~g} % at most %{customdata[0]:.4~g} ${safe(chart.unit)}<extra>${wrap(line.name, 42)}<br>${line.deployments} deployments, ${line.count} samples</extra>`,
       });
@@ -144,7 +148,7 @@
     const entries = traces.filter((t) => t.showlegend !== false && t.name), longest = Math.max(...entries.map((t) => t.name.length), 1);
     const across = Math.max(1, Math.floor(plot.clientWidth / (longest * 6.2 + 50))), rows = entries.length < 2 ? 0 : Math.ceil(entries.length / across);
     shape.showlegend = rows > 0;
-    Plotly.react(plot, traces, { ...shape, height: 330 + 21 * rows }, { responsive: true, displaylogo: false, displayModeBar: false });
+    Plotly.react(plot, traces, { ...shape, height: 330 + (plot.clientWidth < 480 ? 29 : 21) * rows }, { responsive: true, displaylogo: false, displayModeBar: false });
     figure.querySelectorAll(".missing").forEach((old) => old.remove());
     notes.forEach((text) => { const p = document.createElement("p"); p.className = "missing"; p.textContent = text; figure.append(p); });
     controls(figure, chart);
@@ -176,7 +180,7 @@
   (function next() {
     const figure = waiting.shift();
     if (figure && !figure.dataset.drawn) { seen.unobserve(figure); draw(figure); }
-    if (waiting.length) (window.requestIdleCallback || setTimeout)(next);
+    if (waiting.length) (window.requestIdleCallback || setTimeout)(next, { timeout: 300 });
   })();
   const redraw = () => document.querySelectorAll('.chart[data-drawn="yes"]').forEach(draw);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);

@@ -1,0 +1,292 @@
+"""The report: what it names, that it loads nothing, that hostile text stays text, that a browser draws it."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from results.curves import Curves, curves_of
+from results.families import FAMILIES
+from results.report import write_report
+from tests.results import made_up_run as made_up
+from tests.results.made_up import HOSTILE, a_cell, a_run, some
+from vocabulary import CellRecord, Outcome, StoreError
+
+PWN = "<script>document.title='pwned'</script><img src=x onerror=\"document.title='pwned'\">&amp;|`\x00\x1b"
+
+
+class Page(HTMLParser):
+    """Elements with their attributes, and the text outside scripts and styles."""
+
+    VOID = frozenset({"meta", "link", "br", "img", "input", "hr", "path", "circle"})
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.unbalanced: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.unbalanced.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        if not {"script", "style"} & set(self.open):
+            self.text += data + " "
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def report(where: Path, targets: Sequence[str] = ("process",)) -> tuple[str, str, made_up.Contents]:
+    made = made_up.contents(targets, blocks=3)
+    summary = made_up.summary_of(made)
+    compared = made_up.comparisons_of(summary, *targets) if len(targets) == 2 else []
+    pages = write_report(
+        where,
+        made_up.run_of(made, targets),
+        [cell for cell, _ in made],
+        summary,
+        compared,
+        curves_of(made),
+        overheads=list(made_up.overheads_of(summary)),
+    )
+    return (*(page.read_text(encoding="utf-8") for page in pages), made)  # type: ignore[return-value]
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, made_up.Contents]:
+    return report(tmp_path_factory.mktemp("one"))
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, made_up.Contents]:
+    return report(tmp_path_factory.mktemp("two"), ("process", "kylinx"))
+
+
+def test_the_page_is_whole_and_loads_nothing(one: tuple[str, str, made_up.Contents]) -> None:
+    page = Page(one[0])
+    assert not page.unbalanced and not page.open
+    for tag, attributes in page.elements:
+        assert tag not in ("link", "iframe", "object", "embed", "img", "base"), tag
+        for name in ("src", "srcset", "data", "action"):
+            assert name not in attributes, (tag, attributes)
+        assert not any(name.startswith("on") for name in attributes), (tag, attributes)
+        href = attributes.get("href")
+        assert href is None or href.startswith("#"), href
+    style = re.search(r"<style>(.*?)</style>", one[0], re.DOTALL)
+    assert style and "url(" not in style[1] and "@import" not in style[1]
+    policy = [m for m in page.all("meta") if m.get("http-equiv") == "Content-Security-Policy"]
+    assert policy and "default-src 'none'" in str(policy[0]["content"])
+    identifiers = [a["id"] for _, a in page.elements if "id" in a]
+    assert len(identifiers) == len(set(identifiers))
+    for link in page.all("a"):
+        assert str(link["href"]).removeprefix("#") in identifiers
+
+
+def test_it_stays_small_without_plotly(two: tuple[str, str, made_up.Contents]) -> None:
+    scripts = re.findall(r"<script>(.*?)</script>", two[0], re.DOTALL)
+    plotly = max(map(len, scripts))
+    assert plotly > 1_000_000
+    assert len(two[0].encode()) - plotly < 2_000_000
+
+
+def test_every_section_and_table_is_there_and_labelled(one: tuple[str, str, made_up.Contents]) -> None:
+    page = Page(one[0])
+    anchors = {link["href"] for link in page.all("a")}
+    assert {f"#{family.key}" for family in FAMILIES} <= anchors
+    assert page.elements.count(("table", {})) + one[0].count("<table class") == one[0].count("<caption")
+    assert all(head.get("scope") in ("col", "row") for head in page.all("th"))
+    for words in (
+        "Made-up processor",
+        "seed 42",
+        "4 min 31 s",
+        "Linux process",
+        "KylinX pVM",
+        "hierarchical bootstrap",
+    ):
+        assert words in page.text, words
+    for warning in made_up.run_of([]).warnings:
+        assert warning in page.text and warning in one[1]
+
+
+def test_every_cell_that_is_not_ok_is_named_with_reason_and_console(
+    one: tuple[str, str, made_up.Contents],
+) -> None:
+    text = Page(one[0]).text
+    bad = [cell for cell, _ in one[2] if cell.outcome is not Outcome.OK]
+    assert {cell.outcome for cell in bad} == {Outcome.FAILED, Outcome.UNSUPPORTED, Outcome.NOISY}
+    for cell in bad:
+        for where in (text, one[1]):
+            assert cell.case in where
+            assert cell.reason in where
+            assert f"cell {cell.index}" in where
+            assert cell.console.strip() in where
+
+
+def test_figures_are_those_of_the_summary(one: tuple[str, str, made_up.Contents]) -> None:
+    [row] = [
+        r
+        for r in made_up.summary_of(one[2])
+        if (r.kind, r.metric, r.probed, r.case)
+        == ("fork", "parent", False, "fork[dirty_mib=256,pages=default]")
+    ]
+    shown = f"{row.estimate / 1e6:.2f} ms ({row.low / 1e6:.2f}–{row.high / 1e6:.2f})"
+    assert f"| dirty_mib=256, pages=default | parent | program | {shown} |" in one[1]
+    assert f"<b>{row.estimate / 1e6:.2f}</b>&nbsp;ms" in one[0]
+
+
+def test_probes_agree_and_cost(one: tuple[str, str, made_up.Contents]) -> None:
+    agreement = one[1].partition("## Probes against programs")[2].partition("\n## ")[0]
+    assert re.search(
+        r"\| fork\[dirty_mib=1,pages=default\] \| parent \| .* µs .* \| .* \(fork\) \| [+−].* µs", agreement
+    )
+    assert "at 5\u202f000/s" in agreement and "(wire)" in agreement
+    overhead = one[1].partition("## What the probes cost")[2].partition("\n## ")[0]
+    assert re.search(r"\| pipe\[size=1\] \| one_way@program \| .* \| ipc \| \d\.\d+× \| .*×–.*× \|", overhead)
+
+
+def test_two_targets_stand_side_by_side_with_their_ratio(two: tuple[str, str, made_up.Contents]) -> None:
+    page = Page(two[0])
+    assert "kylinx / process" in page.text
+    row = next(
+        line
+        for line in two[1].splitlines()
+        if line.startswith("| dirty_mib=1, pages=default | parent | program")
+    )
+    assert re.search(r"\| 8\d\.\d µs \(.*\| 5\d\.\d µs \(.*\| 0\.6\d× \(0\.\d+×–0\.\d+×\) better", row)
+
+
+def _charts(html: str) -> list[dict[str, Any]]:
+    found = re.search(r'<script type="application/json" id="charts">(.*?)</script>', html)
+    assert found
+    return [chart for charts in json.loads(found[1]).values() for chart in charts]
+
+
+def test_charts_carry_what_was_measured(one: tuple[str, str, made_up.Contents]) -> None:
+    charts = {str(chart["title"]): chart for chart in _charts(one[0])}
+    sweep = charts["http: latency by offered rate (page=612)"]["lines"][0]
+    assert sweep["saturated"][-1] == "generator"
+    assert sweep["knee"] == 16_000
+    assert (
+        charts["redis: latency by offered rate (keys=1000, value_bytes=64)"]["lines"][0]["saturated"][-1]
+        == "server"
+    )
+    phases = charts["redis_bgsave: latency (keys=1000000)"]["lines"]
+    assert [line["name"].split(",")[0] for line in phases] == ["before", "during", "after"]
+    references = charts["pipe: one way"]["references"]
+    assert [r["text"] for r in references] == ["Linux process: pipe, 54 µs", "KylinX pVM: pipe, 55 µs"]
+    for chart in charts.values():
+        for line in chart["lines"]:
+            assert len(line.get("x", ())) <= 400
+            assert line.get("x", []) == sorted(line.get("x", []))
+
+
+def hostile(where: Path) -> tuple[Path, Path]:
+    cells: list[CellRecord] = []
+    series = []
+    for index in range(3):
+        cell = a_cell(index, {"x": PWN}, target=PWN, kind=PWN, block=index)
+        cells.append(cell)
+        series.append(
+            (cell, [some(range(1, 50), replace(some().metric, name=PWN, summary=PWN), labels={PWN: PWN})])
+        )
+    cells.append(
+        a_cell(
+            3, outcome=Outcome.FAILED, reason=PWN + HOSTILE, console=PWN + HOSTILE + "```\n# not a heading"
+        )
+    )
+    run = a_run(
+        PWN[:60].replace("\x00", ""), plan_name=PWN, warnings=(PWN,), commit=PWN, environment={PWN: PWN}
+    )
+    return write_report(where, run, cells, made_up.summary_of(series), [], curves_of(series))
+
+
+def test_hostile_text_stays_text(tmp_path: Path) -> None:
+    html, markdown = (page.read_text(encoding="utf-8") for page in hostile(tmp_path))
+    page = Page(html)
+    assert len(page.all("script")) == 3
+    assert not page.all("img") and not page.unbalanced
+    assert page.text.count("<script>document.title='pwned'</script>") >= 8
+    assert "\x00" not in html + markdown and "\x1b" not in html + markdown
+    outside = re.sub(r"^(`{3,})\n.*?\n\1$", "", markdown, flags=re.DOTALL | re.MULTILINE)
+    assert "<script" not in outside and "<img" not in outside
+    assert "# not a heading" in markdown and "# not a heading" not in outside
+
+
+def test_an_empty_run_has_a_report(tmp_path: Path) -> None:
+    for page in write_report(tmp_path, a_run(environment={}, warnings=()), [], [], [], Curves()):
+        assert "no cells" in page.read_text(encoding="utf-8")
+
+
+def test_zero_and_one_value_do_not_break_it(tmp_path: Path) -> None:
+    made = [
+        (a_cell(i, block=i), [some([0.0] * 30 + [5.0] * 10), some([0.0], labels={"n": 1})]) for i in range(2)
+    ]
+    html, _ = write_report(
+        tmp_path, a_run(), [c for c, _ in made], made_up.summary_of(made), [], curves_of(made)
+    )
+    [chart] = _charts(html.read_text(encoding="utf-8"))
+    assert chart["lines"][0]["zeros"] == 0.75
+
+
+def test_where_it_cannot_write_it_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="report was not written"):
+        write_report(tmp_path / "file" / "below", a_run(), [], [])
+
+
+def _browse(page: Path, profile: Path, *more: str) -> tuple[str, str]:
+    """The document after the scripts ran, and what the console said."""
+    chromium = shutil.which("chromium")
+    if not chromium:
+        pytest.skip("chromium is not installed")
+    flags = ["headless", "no-sandbox", "disable-gpu", "disable-background-networking", "no-first-run"]
+    flags += ["disable-sync", "enable-logging=stderr", "virtual-time-budget=20000", "dump-dom"]
+    flags += ["window-size=1280,20000", f"user-data-dir={profile}", *more]
+    argv = [chromium, *(f"--{flag}" for flag in flags), page.as_uri()]
+    done = subprocess.run(argv, capture_output=True, timeout=120, check=True)
+    console = [line for line in done.stderr.decode(errors="replace").splitlines() if "CONSOLE" in line]
+    return done.stdout.decode(), "\n".join(console)
+
+
+def test_a_browser_draws_it_without_a_word_on_the_console(
+    two: tuple[str, str, made_up.Contents], tmp_path: Path
+) -> None:
+    page = tmp_path / "report.html"
+    page.write_text(two[0], encoding="utf-8")
+    document, console = _browse(page, tmp_path / "profile", "blink-settings=preferredColorScheme=0")
+    assert console == ""
+    opened = [chart for chart in _charts(two[0]) if chart["open"]]
+    assert len(opened) > 10
+    assert document.count('data-drawn="yes"') == len(opened)
+    assert document.count('class="main-svg"') >= len(opened)
+    assert "the generator could not keep up" in document
+
+
+def test_a_browser_finds_hostile_text_harmless(tmp_path: Path) -> None:
+    page, _ = hostile(tmp_path)
+    document, console = _browse(page, tmp_path / "profile")
+    assert console == ""
+    assert 'data-drawn="yes"' in document
+    title = re.search(r"<title>(.*?)</title>", document)
+    assert title and title[1] != "pwned"
+    assert "<img" not in document.replace("&lt;img", "")
