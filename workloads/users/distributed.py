@@ -1,6 +1,7 @@
 """A locust run of one master and its workers, all in one place, bounded in time; and what it counted."""
 
 import csv
+import math
 import subprocess
 import sys
 import time
@@ -121,12 +122,14 @@ def read_stats(path: Path, scratch: Path) -> dict[str, Counted]:
             if not colon:  # "Aggregated"
                 continue
             so_far = found.get(service, Counted(0, 0, 0.0))
+            requests, failures = int(row["Request Count"]), int(row["Failure Count"])
+            rate_per_s = float(row["Requests/s"])
+            if not (0 <= failures <= requests and 0 <= rate_per_s < math.inf):
+                raise ValueError(f"{failures} of {requests} failed, {rate_per_s} a second")
             found[service] = Counted(
-                so_far.requests + int(row["Request Count"]),
-                so_far.failures + int(row["Failure Count"]),
-                so_far.rate_per_s + float(row["Requests/s"]),
+                so_far.requests + requests, so_far.failures + failures, so_far.rate_per_s + rate_per_s
             )
-    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, csv.Error, KeyError, ValueError, TypeError, AttributeError) as error:
         raise _failure(f"its statistics cannot be read: {error!r}", scratch, "master") from error
     if not sum(counted.requests for counted in found.values()):
         raise _failure("no request was made", scratch, "master")
