@@ -13,7 +13,7 @@
 #define MICRO_FAILED 1
 #define MICRO_USAGE 2
 #define MICRO_UNSUPPORTED 77
-#define MICRO_LEAST_SAMPLES 3
+#define MICRO_LEAST_SAMPLES 4
 
 /* One option. A number has `value` and its limits, a choice `value` (an index) and `choices`, a text `text`. */
 struct micro_option {

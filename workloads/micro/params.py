@@ -15,7 +15,7 @@ class Params(BaseModel):
 
     iterations: int = Field(1000, ge=1, le=1_000_000, description="the most measured iterations")
     budget_ms: int = Field(
-        200, ge=0, le=600_000, description="stop after this long, but not before 3 iterations; 0: no limit"
+        200, ge=0, le=600_000, description="stop after this long, but not before 4 iterations; 0: no limit"
     )
     pin: Pin = Field("none", description="processes to processors: none, all to one, or one each")
 
