@@ -95,5 +95,6 @@ class Update(Params):
     iterations: int = Field(200, ge=1, le=100_000, description="the most updates")
     pin: Pin = Field("apart", description="apart: the updater and the callers on processors of their own")
     callers: int = Field(1, ge=1, le=64, description="threads that call at full speed")
+    work: int = Field(0, ge=0, le=1_000_000, description="loop turns inside each call; 0: the shortest call")
     pause_us: int = Field(1000, ge=0, le=1_000_000, description="time after each update")
     size_kib: SizeKib = Field(64, description="size of the library; not an option: chooses the files")

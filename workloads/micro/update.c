@@ -22,17 +22,18 @@
 #define GAP_EVERY 1009 /* calls: one gap in so many is kept for the distribution */
 #define QUIET_LEAST_NS 200000u
 
-static long long callers = 1, pause_us = 1000;
+static long long callers = 1, pause_us = 1000, work;
 static const char *paths[2] = { "update-v1.so", "update-v2.so" };
 static const struct micro_option options[] = {
 	{ "callers", &callers, 1, MOST_CALLERS, NULL, NULL, "threads that call" },
 	{ "pause-us", &pause_us, 0, 1000000, NULL, NULL, "undisturbed time after each update" },
+	{ "work", &work, 0, 1000000, NULL, NULL, "loop turns inside each call" },
 	{ "library-v1", NULL, 0, 0, NULL, &paths[0], "path of version 1" },
 	{ "library-v2", NULL, 0, 0, NULL, &paths[1], "path of version 2" },
 	{ 0 },
 };
 
-typedef uint64_t version_function(void);
+typedef uint64_t version_function(uint64_t turns);
 
 struct caller {
 	_Alignas(64) _Atomic uint64_t calls; /* finished */
@@ -71,11 +72,11 @@ static bool possible(uint64_t version, uint64_t before, uint64_t after)
 static void *call_at_full_speed(void *argument)
 {
 	struct caller *self = argument;
-	uint64_t calls = 0, last = now_ns(), before = atomic_load(&phase);
+	uint64_t calls = 0, last = now_ns(), before = atomic_load(&phase), turns = (uint64_t)work;
 
 	micro_pin(1 + (int)((self - everyone) % MAX(1, micro_processors() - 1)));
 	while (!atomic_load_explicit(&over, memory_order_relaxed)) {
-		uint64_t version = atomic_load_explicit(&current, memory_order_acquire)(), now, after;
+		uint64_t version = atomic_load_explicit(&current, memory_order_acquire)(turns), now, after;
 
 		atomic_store_explicit(&self->calls, ++calls, memory_order_release);
 		now = now_ns();
@@ -102,7 +103,7 @@ static void *open_version(int version, version_function **function)
 	*(void **)function = dlsym(handle, "kxb_version");
 	if (!*function)
 		die("dlsym: %s", dlerror());
-	if ((*function)() != (uint64_t)version + 1)
+	if ((*function)(0) != (uint64_t)version + 1)
 		die("%s is not version %d", paths[version], version + 1);
 	return handle;
 }
