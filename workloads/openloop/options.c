@@ -18,7 +18,7 @@ static const char usage[] =
 	"  --connections N   default 50                          --pipeline N    most in flight on each, default 1\n"
 	"  --arrivals KIND   uniform | poisson, default poisson  --choice KIND   round-robin | random\n"
 	"  --seed N          of arrivals and choice              --timeout-ms N  default 2000\n"
-	"  --drain-ms N      after the end, default the time-out --spin-us N     busy-poll window, default 100\n"
+	"  --drain-ms N      after the end, default the time-out --spin-us N     busy-poll window, default 50\n"
 	"  --late-share X    saturated when p99 of own lateness is above X of p99 of latency, default 0.25\n"
 	"  --timeline-ms N   also latency by intended time       --dry-run       only the schedule's hash\n";
 
@@ -142,7 +142,7 @@ void options_parse(struct options *o, int argc, char **argv)
 	int which, index = 0;
 
 	*o = (struct options){.duration_ns = 5 * NS_PER_S, .warmup_ns = NS_PER_S / 2, .drain_ns = NEVER,
-			      .timeout_ns = 2 * NS_PER_S, .spin_ns = 100 * NS_PER_US, .connections = 50,
+			      .timeout_ns = 2 * NS_PER_S, .spin_ns = 50 * NS_PER_US, .connections = 50,
 			      .pipeline = 1, .arrivals = ARRIVALS_POISSON, .seed = 1, .late_share = 0.25};
 	opterr = 0;
 	while ((which = getopt_long(argc, argv, "", names, &index)) != -1)

@@ -7,7 +7,7 @@
 #include "clock.h"
 
 #define BUSY_SHARE 0.95	   /* behind and busier than this: the generator itself is the limit, or may be */
-#define STARVED_SHARE 0.05 /* of the window without a CPU: its time stamps cannot be trusted */
+#define STARVED_SHARE 0.10 /* of the window without a CPU: its time stamps cannot be trusted */
 
 uint64_t distribution_percentile(const struct distribution *d, double percent)
 {

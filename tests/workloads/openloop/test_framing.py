@@ -84,9 +84,9 @@ def dry_run(requests: Path, *words: str) -> dict[str, int | str]:
     return answer
 
 
-@pytest.mark.parametrize("arrivals", ["uniform", "poisson"])
-def test_a_seed_fixes_the_schedule(requests: dict[ServiceKind, Path], arrivals: str) -> None:
-    words = ("--arrivals", arrivals, "--choice", "random")
+@pytest.mark.parametrize(("arrivals", "choice"), [("uniform", "random"), ("poisson", "round-robin")])
+def test_a_seed_fixes_the_schedule(requests: dict[ServiceKind, Path], arrivals: str, choice: str) -> None:
+    words = ("--arrivals", arrivals, "--choice", choice)
     first, again, other = (
         dry_run(requests[ServiceKind.REDIS], *words, "--seed", seed) for seed in ("7", "7", "8")
     )

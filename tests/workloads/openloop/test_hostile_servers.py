@@ -91,6 +91,17 @@ def test_a_bad_answer_is_counted_by_its_kind(
     assert result[fate] == result["sent"]
 
 
+def test_requests_behind_a_malformed_answer_are_lost_as_resets(
+    generate: Generate, requests: dict[ServiceKind, Path]
+) -> None:
+    words = ("--closed", "--duration", "0.2", "--warmup", "0", "--connections", "1", "--pipeline", "8")
+    with tcp_server(lambda data: b"garbage") as port:
+        result = generate(port, requests[ServiceKind.REDIS], *words, program="openloop-sanitized")
+    assert result["errors_malformed"] > 0
+    assert result["errors_reset"] >= 6 * result["errors_malformed"]
+    assert result["sent"] == result.answered_for
+
+
 def test_chunked_and_closing_responses_are_good(
     generate: Generate, requests: dict[ServiceKind, Path]
 ) -> None:
