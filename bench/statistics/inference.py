@@ -17,10 +17,6 @@ from scipy import special, stats
 LEVEL = 0.95
 LEAST_SERIES = 10
 """Fewer do not tell how variances are distributed."""
-MOST_PRIOR = 4.0
-"""Degrees of freedom that the other series may lend one: as many as five blocks have. Without this bound a
-family of equal variances would lend so many that one disturbed deployment, in a series of its own, would
-pass for a difference."""
 _EXACT = 1e-12  # a variance of logs below this is rounding of floats
 
 
@@ -91,10 +87,13 @@ def _constant(values: NDArray[np.float64]) -> bool:
 
 def shared(contrasts: Sequence[Contrast]) -> list[Contrast]:
     """The same with variances moderated by one another (Smyth, Linear Models and Empirical Bayes Methods,
-    Stat. Appl. Genet. Mol. Biol. 3, 2004, section 6.2): each is pulled towards the family's typical one, with
-    ``MOST_PRIOR`` degrees of freedom at most, and the degrees are gained. Unlike his, none gets smaller than
-    it is by itself: a disturbed series is not judged by the quiet of the others. With three blocks and forty
-    series this is what finds differences at all: alone, two degrees of freedom would need t > 28.
+    Stat. Appl. Genet. Mol. Biol. 3, 2004, section 6.2): each is pulled towards the family's typical one, and
+    gains the degrees of freedom with which that is known. With three blocks and forty series this is what
+    finds differences at all: alone, two degrees would need t > 28.
+
+    Two bounds that his method lacks keep false alarms in their place where variances differ much or some
+    deployments are disturbed (simulated): no series is lent more degrees than it has of its own, and no
+    variance gets smaller than it is by itself.
 
     Families of fewer than ten series are given back as they are."""
     fit = [c for c in contrasts if c.df > 0 and not c.constant and c.variance > _EXACT]
@@ -104,14 +103,15 @@ def shared(contrasts: Sequence[Contrast]) -> list[Contrast]:
     centred = np.log([c.variance for c in fit]) - special.digamma(df / 2) + np.log(df / 2)
     level = float(centred.mean())
     excess = float(centred.var(ddof=1) - special.polygamma(1, df / 2).mean())
-    prior = min(2 * _inverse_trigamma(excess), MOST_PRIOR) if excess > 0 else MOST_PRIOR
+    prior = 2 * _inverse_trigamma(max(excess, 1e-6))
     typical = math.exp(level + float(special.digamma(prior / 2)) - math.log(prior / 2))
 
     def moderated(c: Contrast) -> Contrast:
         if c.df <= 0 or c.constant:
             return c
-        pulled = (prior * typical + c.df * c.variance) / (prior + c.df)
-        return replace(c, variance=max(c.variance, pulled), df=c.df + prior)
+        lent = min(prior, c.df)
+        pulled = (lent * typical + c.df * c.variance) / (lent + c.df)
+        return replace(c, variance=max(c.variance, pulled), df=c.df + lent)
 
     return [moderated(c) for c in contrasts]
 
