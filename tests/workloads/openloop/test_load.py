@@ -72,7 +72,7 @@ def test_counts_add_up_in_a_pipelined_closed_loop(
     assert result["sent"] == result.answered_for > 500
     if endpoint.kind is ServiceKind.HTTP:  # this nginx closes after 1000 requests, those behind it are lost
         assert result["received"] + result["errors_reset"] == result["sent"]
-        assert 0 < result["errors_reset"] <= 8 * result["reconnects"]
+        assert result["errors_reset"] <= 8 * result["reconnects"]
     else:
         assert result["received"] == result["sent"]
 
