@@ -83,7 +83,8 @@ def _distribution(
     phases = PHASE in first.labels
     one_case = len({line.case for line in lines}) == 1
     inside = parameters(first.case, first.kind) if one_case else ""
-    headline = rank(first.kind, first.metric) < len(family_of(first.kind).headlines)
+    known = family_of(first.kind).headlines
+    headline = not known or rank(first.kind, first.metric) < len(known)
     measured = f"Measured by the {f'probe {first.probe}' if first.probe else first.source}."
     here = [r for r in references if f"{first.kind}.{first.metric}" in r.charts and r.unit == first.unit]
     return {

@@ -2,7 +2,7 @@
 deployments around them, and latency by offered rate."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,11 +85,6 @@ class Curves:
     rates: tuple[RateCurve, ...] = ()
 
 
-def judged(cell: CellRecord) -> bool:
-    """Measured well, and not warm-up."""
-    return cell.outcome is Outcome.OK and cell.block >= 0
-
-
 @dataclass(slots=True)
 class _Gathered:
     cell: CellRecord
@@ -98,16 +93,16 @@ class _Gathered:
     counts: list[int] = field(default_factory=list)
 
 
-def curves_of(
-    contents: Iterable[tuple[CellRecord, list[Samples]]], include: Callable[[CellRecord], bool] = judged
-) -> Curves:
-    """From ``Store.samples(run_id)``, one cell in memory at a time.
+def curves_of(contents: Iterable[tuple[CellRecord, list[Samples]]]) -> Curves:
+    """From ``Store.samples(run_id)``, one cell in memory at a time. Warm-up is left out, and noisy cells
+    where there are ones that are ok.
 
     A line is made for each judged series (better is lower or higher) of plain cells, and for each series of
     a probe; a rate curve where one series was measured at two rates or more."""
-    gathered: dict[tuple[str, str, str], _Gathered] = {}
+    by_outcome: dict[Outcome, dict[tuple[str, str, str], _Gathered]] = {Outcome.OK: {}, Outcome.NOISY: {}}
     for cell, series in contents:
-        if not include(cell):
+        gathered = by_outcome.get(cell.outcome)
+        if gathered is None or cell.block < 0:
             continue
         for samples in series:
             if not samples.probe and cell.probes:
@@ -118,9 +113,10 @@ def curves_of(
                 entry = gathered.setdefault(key, _Gathered(cell, samples))
                 entry.values.append(kept)
                 entry.counts.append(count)
-    drawn = [e for e in gathered.values() if e.samples.metric.better is not Better.NEITHER]
+    trusted = list((by_outcome[Outcome.NOISY] | by_outcome[Outcome.OK]).values())
+    drawn = [e for e in trusted if e.samples.metric.better is not Better.NEITHER]
     lines = [_line(entry) for entry in drawn if sum(entry.counts) > 2]
-    return Curves(tuple(lines), tuple(_rates(list(gathered.values()))))
+    return Curves(tuple(lines), tuple(_rates(trusted)))
 
 
 def _thinned(samples: Samples) -> tuple[Floats, int]:

@@ -1,5 +1,6 @@
 """Figures and comparisons in words: the estimate with its interval, the ratio with its verdict."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from results.curves import PHASE, RATE
 from results.families import family_of
 from results.spread import Spread, spread
-from results.units import between, ratio, scale
+from results.units import between, ratio, ratio_between, scale
 from vocabulary import Better, ComparisonRow, SummaryRow
 
 
@@ -93,7 +94,7 @@ def figure_of(row: SummaryRow) -> Figure:
 
 
 def _verdict(row: ComparisonRow) -> str:
-    if row.note:
+    if row.note or math.isnan(row.p_adjusted):
         return "unjudged"
     if not row.significant or row.better == Better.NEITHER:
         return "same"
@@ -103,20 +104,20 @@ def _verdict(row: ComparisonRow) -> str:
 def against_of(row: ComparisonRow | None) -> Against | None:
     if row is None:
         return None
-    return Against(row.b, ratio(row.ratio), f"{ratio(row.low)}–{ratio(row.high)}", _verdict(row), row.note)
+    return Against(row.b, ratio(row.ratio), ratio_between(row.low, row.high), _verdict(row), row.note)
 
 
 def difference_of(row: ComparisonRow) -> Difference:
     family = family_of(row.kind).key
     by = scale(row.estimate_a, row.unit, family)
-    p = "–" if row.p_adjusted != row.p_adjusted else f"{row.p_adjusted:.2g}"
+    p = "–" if math.isnan(row.p_adjusted) else f"{row.p_adjusted:.2g}"
     return Difference(
         row=row,
         what=row.series,
         a=by.text(row.estimate_a),
         b=f"{by.number(row.estimate_b, row.estimate_a)} {by.name}".rstrip(),
         ratio=ratio(row.ratio),
-        interval=f"{ratio(row.low)}–{ratio(row.high)}",
+        interval=ratio_between(row.low, row.high),
         p=p,
         verdict=_verdict(row),
     )

@@ -17,7 +17,7 @@ from results.faults import storing
 from results.references import Reference, load
 from results.samples import write_durably
 from results.view import View, view, when
-from vocabulary import CellRecord, ComparisonRow, RunRecord, SummaryRow
+from vocabulary import CellRecord, ComparisonRow, RunRecord, SourceRow, SummaryRow
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _CONTROLS = {c: None for c in (*range(0x20), *range(0x7F, 0xA0)) if c not in (0x09, 0x0A)}
@@ -36,15 +36,17 @@ def write_report(
     *,
     overheads: Sequence[ComparisonRow] = (),
     environment: Sequence[tuple[str, str]] | None = None,
+    sources: Sequence[SourceRow] | None = None,
 ) -> tuple[Path, Path]:
     """Write ``report.html`` and ``report.md`` into ``out_dir``; returns their paths. Raises StoreError.
 
     ``curves`` is ``results.curves.curves_of(store.samples(run_id))``; ``references`` those of
     references.toml by default. ``comparisons`` are between targets of the run (``a`` the first of them: they
     show beside the figures) or with another run. ``overheads`` are rows whose ``a`` is the plain case and
-    ``b`` the probes that were on. ``environment`` is (name, text) as people should read it."""
+    ``b`` the probes that were on. ``environment`` is (name, text) as people should read it. ``sources`` are
+    the differences between two sources of one event; without them the summary's medians are compared."""
     curves, references = curves or Curves(), load() if references is None else references
-    shown = view(run, cells, summary, comparisons, overheads, curves, references, environment)
+    shown = view(run, cells, summary, comparisons, overheads, curves, references, environment, sources)
     pages = out_dir / "report.html", out_dir / "report.md"
     with storing("the report was not written", str(out_dir)):
         out_dir.mkdir(parents=True, exist_ok=True)

@@ -55,7 +55,13 @@ def quantity(value: float, unit: str, family: str = "") -> str:
 
 def between(low: float, high: float, by: Scale, like: float) -> str:
     """``40.9–41.8``, in the scale and with the decimals of the estimate."""
-    return f"{by.number(low, like)}–{by.number(high, like)}"
+    if not math.isfinite(high - low):
+        return "no interval"
+    return f"{by.number(low, like)}{' to ' if low < 0 else '–'}{by.number(high, like)}"
+
+
+def ratio_between(low: float, high: float) -> str:
+    return f"{ratio(low)}–{ratio(high)}" if math.isfinite(high - low) else "no interval"
 
 
 def ratio(value: float) -> str:

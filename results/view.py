@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from results.agreement import Agreement, agreements
+from results.agreement import Agreement, agreement_of, agreements
 from results.curves import Curves
 from results.figures import Difference, difference_of
 from results.references import Reference
 from results.sections import Section, outcomes_of, sections_of
 from results.units import duration, quantity
-from vocabulary import CellRecord, ComparisonRow, Outcome, RunRecord, SummaryRow
+from vocabulary import CellRecord, ComparisonRow, Outcome, RunRecord, SourceRow, SummaryRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ def view(
     curves: Curves,
     references: Sequence[Reference],
     environment: Sequence[tuple[str, str]] | None,
+    sources: Sequence[SourceRow] | None,
 ) -> View:
     targets = _targets(run, cells)
     return View(
@@ -47,7 +48,7 @@ def view(
         outcomes=outcomes_of(cells),
         sections=sections_of(cells, summary, comparisons, references, targets),
         comparisons=tuple(difference_of(row) for row in comparisons),
-        agreements=tuple(agreements(summary)),
+        agreements=tuple(agreements(summary) if sources is None else map(agreement_of, sources)),
         overheads=tuple(difference_of(row) for row in overheads),
         not_ok=tuple(cell for cell in cells if cell.outcome is not Outcome.OK),
         environment=tuple(environment or _flat(run.environment)),

@@ -96,7 +96,7 @@ runs = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     runs, st.lists(st.tuples(cells, st.lists(series, max_size=3)), max_size=3, unique_by=lambda c: c[0].index)
 )

@@ -1,6 +1,7 @@
 """The report: what it names, that it loads nothing, that hostile text stays text, that a browser draws it."""
 
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ from results.families import FAMILIES
 from results.report import write_report
 from tests.results import made_up_run as made_up
 from tests.results.made_up import HOSTILE, a_cell, a_run, some
-from vocabulary import CellRecord, Outcome, StoreError
+from vocabulary import CellRecord, Outcome, SourceRow, StoreError
 
 PWN = "<script>document.title='pwned'</script><img src=x onerror=\"document.title='pwned'\">&amp;|`\x00\x1b"
 
@@ -164,6 +165,31 @@ def test_probes_agree_and_cost(one: tuple[str, str, made_up.Contents]) -> None:
     assert re.search(r"\| pipe\[size=1\] \| one_way@program \| .* \| ipc \| \d\.\d+× \| .*×–.*× \|", overhead)
 
 
+def test_differences_of_sources_are_shown_with_their_interval(tmp_path: Path) -> None:
+    row = SourceRow(
+        target="process", case="fork", kind="fork", metric="parent", labels={}, unit="ns",
+        series_a="parent@program", series_b="usdt_parent@probe:fork", pairs=5,
+        estimate_a=88_000, estimate_b=87_100, difference=-900, low=-1300, high=-400,
+    )
+    unknown = replace(row, low=-math.inf, high=math.inf, pairs=1, note="one cell only")
+    _, markdown = write_report(tmp_path, a_run(), [a_cell()], [], sources=[row, unknown])
+    text = markdown.read_text(encoding="utf-8")
+    assert (
+        "| fork | parent | 88.0 µs | 87.1 µs (fork, USDT) | −900 ns (−1\u202f300 to −400) (−1.0 %) |" in text
+    )
+    assert "−900 ns (−1.0 %, one cell only)" in text
+
+
+def test_what_was_not_tested_has_no_verdict(tmp_path: Path) -> None:
+    [row, *_] = made_up.overheads_of(made_up.summary_of(made_up.contents(blocks=2)))
+    bare = replace(
+        row, low=0.0, high=math.inf, p_value=math.nan, p_adjusted=math.nan, significant=False, pairs=1
+    )
+    html, markdown = (page.read_text() for page in write_report(tmp_path, a_run(), [], [], overheads=[bare]))
+    assert "no interval" in html and "no interval" in markdown
+    assert "no difference found" not in Page(html).text
+
+
 def test_two_targets_stand_side_by_side_with_their_ratio(two: tuple[str, str, made_up.Contents]) -> None:
     page = Page(two[0])
     assert "kylinx / process" in page.text
@@ -277,7 +303,7 @@ def test_a_browser_draws_it_without_a_word_on_the_console(
     assert console == ""
     opened = [chart for chart in _charts(two[0]) if chart["open"]]
     assert len(opened) > 10
-    assert document.count('data-drawn="yes"') == len(opened)
+    assert len(re.findall(r'<figure[^>]*data-drawn="yes"', document)) == len(opened)
     assert document.count('class="main-svg"') >= len(opened)
     assert "the generator could not keep up" in document
 
@@ -286,7 +312,7 @@ def test_a_browser_finds_hostile_text_harmless(tmp_path: Path) -> None:
     page, _ = hostile(tmp_path)
     document, console = _browse(page, tmp_path / "profile")
     assert console == ""
-    assert 'data-drawn="yes"' in document
+    assert re.search(r'<figure[^>]*data-drawn="yes"', document)
     title = re.search(r"<title>(.*?)</title>", document)
     assert title and title[1] != "pwned"
     assert "<img" not in document.replace("&lt;img", "")

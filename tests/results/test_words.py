@@ -133,10 +133,13 @@ def test_what_is_drawn() -> None:
         (a_cell(1, outcome=Outcome.NOISY), [some([2.0] * 9)]),
         (a_cell(2, probes=("fork",)), [some([3.0] * 9), some([4.0] * 9, source=Source.PROBE, probe="fork")]),
         (a_cell(3), [some([5.0] * 9), some([6.0] * 9, metric=aside)]),
+        (a_cell(4, {"dirty_mib": 1}, outcome=Outcome.NOISY), [some([7.0] * 9)]),
+        (a_cell(5, {"dirty_mib": 2}, outcome=Outcome.FAILED), [some([8.0] * 9)]),
     ]
     assert {(line.series, float(line.pooled[0])) for line in curves_of(made).lines} == {
         ("parent@probe:fork", 4.0),
         ("parent@program", 5.0),
+        ("parent@program", 7.0),  # all there is of its case
     }
 
 
