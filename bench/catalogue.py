@@ -58,19 +58,19 @@ def _probes(_store: str | None) -> list[Row]:
 
 
 def _runs(store: str | None) -> list[Row]:
-    from results.store import Store
+    from bench.stored import opened
 
-    with Store.open(store) as opened:
+    with opened(store) as kept:
         return [
             {
                 "run": run.run_id,
                 "plan": run.plan_name,
                 "state": str(run.state),
                 "started": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.started_s)),
-                "cells": f"{len(list(opened.cells(run.run_id)))} of {run.cells_planned}",
+                "cells": f"{len(list(kept.cells(run.run_id)))} of {run.cells_planned}",
                 "commit": run.commit[:12],
             }
-            for run in opened.runs()
+            for run in kept.runs()
         ]
 
 

@@ -29,6 +29,7 @@ from vocabulary import (
     TargetError,
     UnsupportedError,
 )
+from workloads.openloop import doubts
 
 CONSOLE_TAIL = 8192
 
@@ -153,11 +154,7 @@ def _doubt(samples: list[Samples], lost: int, seen: _Observation, reading: Mappi
         return "no samples"
     if lost:
         return f"{lost} probe events lost of {lost + sum(r.events for r in seen.readings)}"
-    late = [s for s in samples if s.metric.name == "saturated" and s.values.size and s.values.max() > 0]
-    if late:
-        rates = ", ".join(str(s.labels.get("rate_per_s", "?")) for s in late)
-        return f"the generator could not keep up at {rates} requests/s"
-    return noisy_reason(reading)
+    return "; ".join(doubts(samples)) or noisy_reason(reading)
 
 
 def _told(error: KxbenchError) -> str:

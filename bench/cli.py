@@ -128,12 +128,12 @@ def run(
     """
     from bench import engine
     from bench.plan import load, select
-    from results.store import Store
+    from bench.stored import opened
 
     chosen = select(engine.with_options(load(plan), blocks, seed, no_probes), target or [], only or [])
     engine.demand_root()
-    with Store.open(store) as opened:
-        _conclude(engine.start(chosen, plan, opened, RunProgress()), opened, json)
+    with opened(store) as kept:
+        _conclude(engine.start(chosen, plan, kept, RunProgress()), kept, json)
 
 
 @app.command()
@@ -147,12 +147,12 @@ def resume(
 ) -> None:
     """Finish an interrupted run: the cells it lacks, in the order they were to have."""
     from bench import engine
-    from results.store import Store
+    from bench.stored import opened
 
     engine.demand_root()
-    with Store.open(store) as opened:
+    with opened(store) as kept:
         again = (Outcome.FAILED, Outcome.NOISY) if failed else ()
-        _conclude(engine.resume(opened.run(run), opened, RunProgress(), again), opened, json)
+        _conclude(engine.resume(kept.run(run), kept, RunProgress(), again), kept, json)
 
 
 def _conclude(finished: "engine.Finished", store: "Store", json: bool) -> None:  # type: ignore[name-defined]  # noqa: F821
@@ -196,11 +196,11 @@ def show(
     json: JsonOption = False,
 ) -> None:
     """Show a run's figures: median over deployments with its 95 % interval."""
+    from bench.stored import opened
     from bench.views import show_cells, show_run
-    from results.store import Store
 
-    with Store.open(store) as opened:
-        (show_cells if cells else show_run)(opened, opened.run(run), kind, all_, json)
+    with opened(store) as kept:
+        (show_cells if cells else show_run)(kept, kept.run(run), kind, all_, json)
 
 
 @app.command()
@@ -217,11 +217,11 @@ def compare(
     json: JsonOption = False,
 ) -> None:
     """Compare two runs, or the targets within one run block by block: ratio, interval, corrected p."""
+    from bench.stored import opened
     from bench.views import show_comparison
-    from results.store import Store
 
-    with Store.open(store) as opened:
-        show_comparison(opened, opened.run(a), opened.run(b) if b else None, all_, json)
+    with opened(store) as kept:
+        show_comparison(kept, kept.run(a), kept.run(b) if b else None, all_, json)
 
 
 @app.command()
@@ -233,11 +233,11 @@ def report(
     store: StoreOption = None,
 ) -> None:
     """Write the report of a run: one HTML file that works offline, and a markdown summary."""
+    from bench.stored import opened
     from bench.views import write_reports
-    from results.store import Store
 
-    with Store.open(store) as opened:
-        for path in write_reports(opened, opened.run(run).run_id, out_dir):
+    with opened(store) as kept:
+        for path in write_reports(kept, kept.run(run).run_id, out_dir):
             out.print(str(path), markup=False)
 
 
@@ -252,11 +252,11 @@ def export(
     store: StoreOption = None,
 ) -> None:
     """Export a run with every raw sample. The JSON schema is in docs/export.md."""
+    from bench.stored import opened
     from results.export import export_run
-    from results.store import Store
 
-    with Store.open(store) as opened:
-        out.print(str(export_run(opened, opened.run(run).run_id, format_, out_path)), markup=False)
+    with opened(store) as kept:
+        out.print(str(export_run(kept, kept.run(run).run_id, format_, out_path)), markup=False)
 
 
 @app.command()

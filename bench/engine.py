@@ -1,13 +1,14 @@
 """Runs a plan: builds, shuffles, deploys, measures, and keeps every cell before the next one starts."""
 
 import os
+import platform
 import secrets
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -75,7 +76,7 @@ def start(plan: Plan, where: str, store: Store, reporter: Reporter) -> Finished:
         state=RunState.RUNNING,
         started_s=time.time(),
         finished_s=None,
-        environment={**described, "fingerprint": environment.fingerprint(described)},
+        environment={**described, "fingerprint": environment.fingerprint(described), "host": platform.node()},
         warnings=tuple(str(w) for w in warnings.for_environment(described)),
         commit=str(described.get("git_commit") or ""),
         cells_planned=len(schedule(plan)),
@@ -214,11 +215,3 @@ def demand_root() -> None:
         raise HostError(
             "measuring needs root (network namespaces, cgroups, eBPF)", remedy="run it again with sudo"
         )
-
-
-def abandoned(store: Store, living: Callable[[str], bool]) -> list[RunRecord]:
-    """Runs marked running whose suite is gone (kill -9); marks them interrupted, so they can be resumed."""
-    dead = [r for r in store.runs() if r.state is RunState.RUNNING and not living(r.run_id)]
-    for run in dead:
-        store.finish_run(run.run_id, RunState.INTERRUPTED, None)
-    return [replace(run, state=RunState.INTERRUPTED) for run in dead]

@@ -58,7 +58,7 @@ Cells = Iterable[tuple[CellRecord, Sequence[Samples]]] | Replicates
 def gather(cells: Cells) -> Replicates:
     """Boil down the cells that were measured (``ok`` or ``noisy``), one after the other: the samples of a
     cell may be dropped once the next is asked for. Warm-up blocks (negative) are left out, and so are
-    values that are not finite. Takes some 1 ms for 200,000 samples of a series."""
+    values that are not finite. Takes some 1.5 ms for 200,000 samples of a series."""
     if isinstance(cells, Replicates):
         return cells
     found: list[Replicate] = []
@@ -76,8 +76,7 @@ def gather(cells: Cells) -> Replicates:
 
 
 def _boiled(record: CellRecord, same: Sequence[Samples]) -> Replicate | None:
-    values = np.concatenate([np.asarray(item.values, np.float64).ravel() for item in same])
-    values = np.sort(values[np.isfinite(values)])
+    values = _ordered([np.asarray(item.values, np.float64).ravel() for item in same])
     counted = sum((item.histogram for item in same if item.histogram is not None), start=Histogram())
     if values.size:
         count, tick = values.size, _tick(values)
@@ -111,6 +110,15 @@ def _boiled(record: CellRecord, same: Sequence[Samples]) -> Replicate | None:
         values=values,
         tick=tick,
     )
+
+
+def _ordered(parts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """The finite values of all parts, sorted; a copy."""
+    values = parts[0].copy() if len(parts) == 1 else np.concatenate(parts)
+    values.sort()  # NaN goes last, infinities to the ends
+    if values.size and not np.isfinite(values[[0, -1]]).all():
+        values = values[np.isfinite(values)]
+    return values
 
 
 def _middle(ordered: NDArray[np.float64]) -> float:

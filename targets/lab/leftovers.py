@@ -37,7 +37,7 @@ def leftovers() -> list[Leftover]:
     Raises HostError for who is not root and so could not tell."""
     if os.geteuid() != 0:
         raise HostError("only root can tell what dead runs left", remedy="run as root (sudo)")
-    return [item for run in _runs() if _is_dead(run) for item in _belongings(run)]
+    return [item for run in _runs() if is_dead(run) for item in _belongings(run)]
 
 
 def remove(items: Iterable[Leftover]) -> None:
@@ -93,8 +93,9 @@ def _runs() -> list[str]:
     return sorted(found - {""})
 
 
-def _is_dead(run: str) -> bool:
-    """A run makes its lock first and removes it last, so one without a lock file is dead."""
+def is_dead(run: str) -> bool:
+    """Whether nobody runs it any more: a run makes its lock first and removes it last, so one without a lock
+    file is dead. Raises PermissionError for who may not ask."""
     held = lock.RunLock(run)
     try:
         dead = held.try_acquire(create=False)

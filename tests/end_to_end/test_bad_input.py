@@ -17,11 +17,11 @@ from tests.end_to_end.suite import KXBENCH, Suite
         (["run", "smoke", "--only", "forks"], 2, "did you mean fork"),
         (["run", "smoke", "--blocks", "0"], 2, "--blocks"),
         (["run", "--bogus"], 2, "--bogus"),
-        (["show", "nosuch"], 2, "nosuch"),
-        (["resume", "nosuch"], 2, "nosuch"),
-        (["compare", "nosuch", "other"], 2, "nosuch"),
-        (["export", "nosuch"], 2, "nosuch"),
-        (["report", "nosuch"], 2, "nosuch"),
+        (["show", "nosuch"], 2, "holds no run"),
+        (["resume", "nosuch"], 2, "holds no run"),
+        (["compare", "nosuch", "other"], 2, "holds no run"),
+        (["export", "nosuch"], 2, "holds no run"),
+        (["report", "nosuch"], 2, "holds no run"),
         (["list", "nosuch"], 2, "nosuch"),
         (["frobnicate"], 2, "frobnicate"),
     ],
@@ -86,7 +86,8 @@ def test_without_bcc_the_probed_cells_are_unsupported_and_the_rest_runs(suite: S
     assert done.returncode == 0, done.stderr
     cells = suite.json("show", "latest", "--cells")
     outcomes = {bool(c["probes"]): c["outcome"] for c in cells}
-    assert outcomes == {False: "ok", True: "unsupported"}
+    assert outcomes[True] == "unsupported"
+    assert outcomes[False] in ("ok", "noisy")
     assert any("python3-bpfcc" in c["reason"] for c in cells)
 
 

@@ -71,5 +71,5 @@ def test_a_killed_server_or_generator_fails_its_cell_and_the_run_goes_on(suite: 
     cells = suite.json("show", "latest", "--cells")
     redis = next(c for c in cells if c["kind"] == "redis")
     assert redis["outcome"] == "failed"
-    assert "SIGKILL" in redis["reason"] or victim in redis["reason"]
-    assert next(c for c in cells if c["kind"] == "null")["outcome"] == "ok"
+    assert "SIGKILL" in redis["reason"] or "signal 9" in redis["reason"]
+    assert next(c for c in cells if c["kind"] == "null")["outcome"] in ("ok", "noisy")

@@ -1,0 +1,31 @@
+"""Opening the store as the commands do: runs whose suite is gone are marked interrupted first."""
+
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from results.store import Store
+from targets.lab import is_dead
+from vocabulary import RunState
+
+
+@contextmanager
+def opened(where: str | None) -> Iterator[Store]:
+    """The store at ``where`` (file, URL, or None for the default). Raises StoreError."""
+    with Store.open(where) as store:
+        if store.writable:
+            _settle(store)
+        yield store
+
+
+def _settle(store: Store) -> None:
+    """A suite that was killed could not say so: its runs on this machine become ``interrupted``, so that
+    they can be resumed. Runs of other machines in a shared store are left alone."""
+    for run in store.runs():
+        if run.state is RunState.RUNNING and run.environment.get("host") == platform.node():
+            try:
+                dead = is_dead(run.run_id)
+            except PermissionError:
+                continue
+            if dead:
+                store.finish_run(run.run_id, RunState.INTERRUPTED, None)
