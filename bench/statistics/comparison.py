@@ -8,14 +8,12 @@ Two runs are compared unpaired, and what changed between them (time of day, neig
 the difference. Nothing in two runs tells how much that is, so it is assumed (``SESSION``)."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.environment import differences
 from bench.statistics.inference import Contrast, cliffs_delta, holm, paired, shared, unpaired, widened
 from bench.statistics.replicates import Cells, Replicate, Replicates, gather
 from vocabulary import Better, ComparisonRow, UsageError
@@ -31,11 +29,13 @@ Test = Callable[[NDArray[np.float64], NDArray[np.float64], float], Contrast]
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One series of both sides: replicates in the same order where they are paired."""
+    """One series of both sides: replicates in the same order where they are paired. ``dropped`` pairs had a
+    noisy cell; ``noisy`` is when none had not, and they are all here."""
 
     a: list[Replicate]
     b: list[Replicate]
-    notes: tuple[str, ...] = ()
+    dropped: int = 0
+    noisy: bool = False
 
 
 def compare(
@@ -70,16 +70,15 @@ def compare_runs(
     cells_b: Cells,
     *,
     names: tuple[str, str] = ("a", "b"),
-    environments: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None,
     session: float = SESSION,
     alpha: float = ALPHA,
     practical: float = 0.0,
 ) -> list[ComparisonRow]:
     """Run b against run a, one row a (target, case, series) that both have; otherwise as ``compare``. Rows
-    carry ``names``, with the target where there are several (``RUN/TARGET``). With ``environments`` (of
-    ``bench.environment.describe``) a note on each row says how the machines differ. ``session`` is the
-    standard deviation of a series' logarithm that runs have between them whatever is measured: with 0.05, two
-    runs do not tell apart what differs by less than some 20 %.
+    carry ``names``, with the target where there are several (``RUN/TARGET``). ``session`` is the standard
+    deviation of a series' logarithm that runs have between them whatever is measured: with 0.05, two runs do
+    not tell apart what differs by less than some 20 %. Whether the machines are the same is not asked here
+    (``bench.environment.differences``).
 
     Raises UsageError when the runs have no series in common."""
     first, second = gather(cells_a), gather(cells_b)
@@ -94,10 +93,8 @@ def compare_runs(
             where=f"{names[0]} and {names[1]}",
             remedy="compare runs of the same plan; kxbench show RUN tells what each measured",
         )
-    apart = differences(*environments) if environments else []
-    warned = (f"different machines: {'; '.join(apart)}",) if apart else ()
     several = len({target for target, _, _ in sides}) > 1
-    matches = [m for both in sides.values() if (m := _loose_match(*both, warned)) is not None]
+    matches = [m for both in sides.values() if (m := _loose_match(*both)) is not None]
     rows = _judged(matches, unpaired, *names, alpha, practical, session)
     if not several:
         return rows
@@ -149,23 +146,20 @@ def pair_up(a: Sequence[Replicate], b: Sequence[Replicate]) -> Match | None:
     by_block = {r.block: r for r in b}
     pairs = [(r, by_block[r.block]) for r in a if r.block in by_block]
     fine = [(one, other) for one, other in pairs if not one.noisy and not other.noisy]
-    notes = []
-    if not fine and pairs:
-        notes.append("every pair has a noisy cell")
-    elif len(fine) < len(pairs):
-        notes.append(f"{len(pairs) - len(fine)} noisy left out")
     used = fine or pairs
-    return Match([p[0] for p in used], [p[1] for p in used], tuple(notes)) if used else None
+    if not used:
+        return None
+    return Match([p[0] for p in used], [p[1] for p in used], len(pairs) - len(fine), noisy=not fine)
 
 
-def _loose_match(a: Sequence[Replicate], b: Sequence[Replicate], notes: tuple[str, ...]) -> Match | None:
+def _loose_match(a: Sequence[Replicate], b: Sequence[Replicate]) -> Match | None:
     a, b = _plain_or_probed(a, b)
     if not a:
         return None
     fine_a, fine_b = [r for r in a if not r.noisy], [r for r in b if not r.noisy]
     if fine_a and fine_b:
-        return Match(fine_a, fine_b, notes)
-    return Match(a, b, (*notes, "every deployment of one side was noisy"))
+        return Match(fine_a, fine_b, len(a) + len(b) - len(fine_a) - len(fine_b))
+    return Match(a, b, noisy=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,11 +215,8 @@ def _judged(
     session: float = 0.0,
 ) -> list[ComparisonRow]:
     ratios = [ratio_of(match, test) for match in matches]
-    judged = [
-        i
-        for i, (match, ratio) in enumerate(zip(matches, ratios, strict=True))
-        if match.a[0].metric.better is not Better.NEITHER and ratio.contrast.df > 0
-    ]
+    reasons = [_unjudged(match, ratio) for match, ratio in zip(matches, ratios, strict=True)]
+    judged = [i for i, reason in enumerate(reasons) if not reason]
     logs = [i for i in judged if ratios[i].logarithmic]
     for i, contrast in zip(logs, shared([ratios[i].contrast for i in logs]), strict=True):
         ratios[i] = replace(ratios[i], contrast=contrast)
@@ -236,25 +227,34 @@ def _judged(
     adjusted = dict(zip(family, holm([ratios[i].contrast.p_value() for i in family]), strict=True))
     adjusted |= {i: ratios[i].contrast.p_value() for i in judged if i not in adjusted}
     return [
-        _row(match, ratio, adjusted.get(i), a, b, alpha, practical)
-        for i, (match, ratio) in enumerate(zip(matches, ratios, strict=True))
+        _row(match, ratio, reason, adjusted.get(i, 1.0), a, b, alpha, practical)
+        for i, (match, ratio, reason) in enumerate(zip(matches, ratios, reasons, strict=True))
     ]
 
 
+def _unjudged(match: Match, ratio: Ratio) -> str:
+    """Why a series is not judged; empty when it is."""
+    if match.a[0].metric.better is Better.NEITHER:
+        return "a description"
+    if match.noisy:
+        return "noisy cells only"
+    if ratio.contrast.df <= 0:
+        return "one deployment on a side" + (f", {match.dropped} noisy left out" if match.dropped else "")
+    return ""
+
+
 def _row(
-    match: Match, ratio: Ratio, adjusted: float | None, a: str, b: str, alpha: float, practical: float
+    match: Match,
+    ratio: Ratio,
+    reason: str,
+    adjusted: float,
+    a: str,
+    b: str,
+    alpha: float,
+    practical: float,
 ) -> ComparisonRow:
-    first, contrast = match.a[0], ratio.contrast
+    first = match.a[0]
     factor, low, high = ratio.bounds()
-    notes = [*match.notes]
-    if contrast.df <= 0:
-        notes.append("one deployment on a side: not judged")
-    elif first.metric.better is Better.NEITHER:
-        notes.append("a description: not judged")
-    elif contrast.constant:
-        notes.append("the same in every deployment" if contrast.mean == 0 else "constant on both sides")
-    if not ratio.logarithmic and contrast.mean:
-        notes.append("not all positive: judged on differences")
     margin = 1 + practical
     # the interval of what is not all positive is 0..inf if the baseline is 0: there p alone decides
     beyond = low > margin or high < 1 / margin or not ratio.logarithmic
@@ -272,12 +272,12 @@ def _row(
         ratio=factor,
         low=low,
         high=high,
-        p_value=contrast.p_value() if adjusted is not None else 1.0,
-        p_adjusted=1.0 if adjusted is None else adjusted,
+        p_value=1.0 if reason else ratio.contrast.p_value(),
+        p_adjusted=adjusted,
         effect_size=cliffs_delta(
             np.array([r.median for r in match.a]), np.array([r.median for r in match.b])
         ),
         pairs=min(len(match.a), len(match.b)),
-        significant=adjusted is not None and adjusted < alpha and beyond,
-        note="; ".join(notes),
+        significant=adjusted < alpha and beyond,
+        note=reason,
     )

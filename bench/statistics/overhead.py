@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.statistics.comparison import pair_up, ratio_of
+from bench.statistics.comparison import Match, pair_up, ratio_of
 from bench.statistics.inference import paired
 from bench.statistics.replicates import Cells, Replicate, gather
 from vocabulary import OverheadRow, Source, SourceRow
@@ -46,7 +46,7 @@ def overheads(cells: Cells) -> list[OverheadRow]:
                 low=low,
                 high=high,
                 pairs=len(match.a),
-                note=_note(match.notes, len(match.a)),
+                note=_note(match),
             )
         )
     return rows
@@ -93,10 +93,12 @@ def _difference(a: Sequence[Replicate], b: Sequence[Replicate]) -> SourceRow | N
         low=low,
         high=high,
         pairs=len(match.a),
-        note=_note(match.notes, len(match.a)),
+        note=_note(match),
     )
 
 
-def _note(notes: Sequence[str], pairs: int) -> str:
-    few = ["one block: no interval"] if pairs < 2 else []
-    return "; ".join([*notes, *few])
+def _note(match: Match) -> str:
+    notes = ["noisy cells only"] if match.noisy else []
+    if len(match.a) < 2:
+        notes.append("one block: no interval")
+    return "; ".join(notes)
