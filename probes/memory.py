@@ -19,13 +19,23 @@ _SOFTWARE, _PAGE_FAULTS = 1, 2  # PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS 
 
 _LAYOUT = Layout(
     counters=(
-        tally("page_faults", "taken in user mode (tracepoint exceptions:page_fault_user)", always=True),
+        tally(
+            "page_faults",
+            "taken in user mode (tracepoint exceptions:page_fault_user)",
+            always=True,
+            events=True,
+        ),
         tally("protection_faults", "those on a present page: copy on write, above all", always=True),
     )
 )
 _PERF_LAYOUT = Layout(
     counters=(
-        tally("page_faults", "on user memory, whoever accesses it (perf event page-faults)", always=True),
+        tally(
+            "page_faults",
+            "on user memory, whoever accesses it (perf event page-faults)",
+            always=True,
+            events=True,
+        ),
     )
 )
 

@@ -31,12 +31,13 @@ _EVENT = np.dtype([("value", "<u8"), ("hist", "<u4"), ("pid", "<u4")])
 @dataclass(frozen=True, slots=True)
 class Series:
     """A histogram or counter of a program: ``HIST_<key>`` or ``COUNT_<key>`` in its C. A counter is told even
-    when it is 0 if ``always``."""
+    when it is 0 if ``always``, and adds to the reading's events if ``events``, as every histogram does."""
 
     key: str
     metric: Metric
     labels: Mapping[str, Scalar] = field(default_factory=dict)
     always: bool = False
+    events: bool = False
 
 
 def duration(key: str, summary: str, *, name: str = "", **labels: Scalar) -> Series:
@@ -45,10 +46,18 @@ def duration(key: str, summary: str, *, name: str = "", **labels: Scalar) -> Ser
 
 
 def tally(
-    key: str, summary: str, *, name: str = "", unit: str = "1", always: bool = False, **labels: Scalar
+    key: str,
+    summary: str,
+    *,
+    name: str = "",
+    unit: str = "1",
+    always: bool = False,
+    events: bool = False,
+    **labels: Scalar,
 ) -> Series:
     """A series of one number, which describes and is not judged."""
-    return Series(key, Metric(name or key, unit, Clock.NONE, Better.NEITHER, summary), labels, always)
+    metric = Metric(name or key, unit, Clock.NONE, Better.NEITHER, summary)
+    return Series(key, metric, labels, always, events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +178,7 @@ class Part:
                 into.events += histogram.count
         for i, series in enumerate(self.layout.counters):
             total = self.program.counter(i)
+            into.events += total if series.events else 0
             if total or series.always:
                 values = np.array([float(total)])
                 into.samples.append(

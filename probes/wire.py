@@ -59,9 +59,8 @@ _CLONE_NEWNET = 0x40000000
 
 
 class Attachment(StrEnum):
+    PACKET = "packet"  # a packet socket that receives nothing; goes with the process, however that ends
     TC = "tc"  # a clsact queueing discipline with two filters
-    PACKET = "packet"  # a packet socket that receives nothing
-    ANY = "any"  # tc, or a packet socket where the kernel has no clsact
 
 
 @contextmanager
@@ -106,24 +105,7 @@ def _by_packet_socket(program: Program, interface: str) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def _attached(program: Program, interface: str, by: Attachment) -> Iterator[None]:
-    if by is Attachment.PACKET:
-        with _by_packet_socket(program, interface):
-            yield
-        return
-    way = _by_tc(program, interface)
-    try:
-        way.__enter__()
-    except UnsupportedError:
-        if by is Attachment.TC:
-            raise
-        way = _by_packet_socket(program, interface)
-        way.__enter__()
-    try:
-        yield
-    finally:
-        way.__exit__(None, None, None)
+_WAYS = {Attachment.PACKET: _by_packet_socket, Attachment.TC: _by_tc}
 
 
 def _in_fresh_namespace(action: Callable[[], None]) -> None:
@@ -152,7 +134,7 @@ class WireProbe(BpfProbe):
     name = "wire"
     summary = "request-to-response time at the target's network interface, by TCP flow or DNS id"
 
-    def __init__(self, *, by: Attachment = Attachment.ANY, flows: int = FLOWS) -> None:
+    def __init__(self, *, by: Attachment = Attachment.PACKET, flows: int = FLOWS) -> None:
         super().__init__()
         self._by = by
         self._flows = flows
@@ -164,7 +146,7 @@ class WireProbe(BpfProbe):
         """Attaches to the loopback device of a namespace of its own."""
 
         def attach() -> None:
-            with _attached(self.main_program(), "lo", self._by):
+            with _WAYS[self._by](self.main_program(), "lo"):
                 pass
 
         try:
@@ -191,7 +173,7 @@ class WireProbe(BpfProbe):
             )
         program = self.main_program()
         with scope.watch_from.entered():
-            way = _attached(program, scope.interface, self._by)
+            way = _WAYS[self._by](program, scope.interface)
             way.__enter__()
         try:
             yield

@@ -14,6 +14,7 @@ from probes.doctor import Check, check_probes
 from probes.fork import ForkProbe
 from probes.ipc import IpcProbe
 from probes.memory import MemoryProbe
+from probes.overhead import measure
 from probes.part import Layout, Part, duration, tally
 from probes.program import Program, tracepoint_exists
 from probes.sched import SchedProbe
@@ -70,16 +71,14 @@ def test_a_perf_buffer_gives_the_same(scope: ProbeScope, known: Start) -> None:
 
 
 def test_twenty_attachments_leave_nothing(made: Made, scope: ProbeScope, known: Start) -> None:
-    """With USDT twice only: a uprobe takes 100 ms to detach."""
-    probe = made(IpcProbe)
+    """Few with USDT: a uprobe takes 100 ms to detach."""
     watched = replace(scope, binaries={"known": known("messages").binary})
-    with probe.attach(watched):
-        pass
-    before = descriptors(), programs()
-    for _ in range(18):
-        with probe.attach(scope):
+    probes = [made(MemoryProbe)] * 18 + [made(IpcProbe)] * 2
+    for probe in set(probes):
+        with probe.attach(watched):
             pass
-    for _ in range(2):
+    before = descriptors(), programs()
+    for probe in probes:
         with probe.attach(watched):
             pass
     assert (descriptors(), programs()) == before
@@ -194,3 +193,9 @@ def test_a_second_attachment_does_not_compile(
     monkeypatch.setattr(Program, "_compile", None)
     with probe.attach(scope):
         pass
+
+
+def test_the_cost_of_a_hit_is_measured() -> None:
+    costs = {cost.name: cost.cost_ns for cost in measure(rounds=1)}
+    assert len(costs) == 6
+    assert costs["uprobe on a USDT nop, empty"] > 0
