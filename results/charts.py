@@ -92,7 +92,7 @@ def _distribution(
         "open": (phases or headline) and not first.probe,
         "type": "distribution",
         "title": f"{first.kind}: {first.metric.replace('_', ' ')}" + (f" ({inside})" if inside else ""),
-        "note": f"{first.summary[:1].upper()}{first.summary[1:]}. {measured}" if first.summary else measured,
+        "note": f"{first.summary}. {measured}" if first.summary else measured,
         "unit": by.name,
         "percentiles": phases,
         "lines": [_drawn(line, by.size, _name(line, targets, one_case), targets, most) for line in lines],

@@ -18,6 +18,7 @@ class Figure:
 
     estimate: str
     interval: str
+    known: bool  # whether there is an interval
     unit: str
     p05: str
     p95: str
@@ -28,7 +29,7 @@ class Figure:
 
     @property
     def text(self) -> str:
-        return f"{self.estimate} {self.unit} ({self.interval})".replace("  ", " ")
+        return f"{self.estimate} {self.unit}".rstrip() + (f" ({self.interval})" if self.known else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ def figure_of(row: SummaryRow) -> Figure:
     return Figure(
         estimate=by.number(row.estimate),
         interval=between(row.low, row.high, by, row.estimate),
+        known=math.isfinite(row.high - row.low),
         unit=by.name,
         p05=by.number(row.p05, row.estimate),
         p95=by.number(row.p95, row.estimate),

@@ -95,7 +95,7 @@ def _tables(
 ) -> list[Table]:
     grouped: dict[tuple[str, bool], list[SummaryRow]] = defaultdict(list)
     for row in rows:
-        grouped[row.kind, row.better != Better.NEITHER].append(row)
+        grouped[row.kind, _judged(row)].append(row)
     tables = []
     for (kind, judged), members in grouped.items():
         by_series: dict[tuple[str, str], dict[str, SummaryRow]] = defaultdict(dict)
@@ -126,6 +126,11 @@ def _tables(
     return tables
 
 
+def _judged(row: SummaryRow) -> bool:
+    """Errors that did not happen are told with what is not judged."""
+    return row.better != Better.NEITHER and not (row.unit == "1" and row.maximum == 0)
+
+
 def _place(row: SummaryRow, metrics: Sequence[str]) -> tuple[int, int, int]:
     """Headline metrics first, rows of one metric together, the program's own before a probe's."""
     return rank(row.kind, row.metric), metrics.index(row.metric), int(bool(row.probe))
@@ -136,7 +141,7 @@ _MOST_HEADLINES = 8
 
 def _headlines(family: Family, rows: Sequence[SummaryRow]) -> Iterable[Headline]:
     """The family's headline metrics: of the first its first and last case, of the others the first."""
-    plain = [row for row in rows if not row.probe and row.better != Better.NEITHER]
+    plain = [row for row in rows if not row.probe and _judged(row)]
     chosen: dict[tuple[str, str], None] = {}
     for kind, metric in family.headlines:
         found = [(row.case, row.series) for row in plain if (row.kind, row.metric) == (kind, metric)]

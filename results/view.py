@@ -11,7 +11,7 @@ from results.figures import Difference, difference_of
 from results.references import Reference
 from results.sections import Section, outcomes_of, sections_of
 from results.units import duration, quantity
-from vocabulary import CellRecord, ComparisonRow, Outcome, RunRecord, SourceRow, SummaryRow
+from vocabulary import Better, CellRecord, ComparisonRow, Outcome, RunRecord, SourceRow, SummaryRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,9 @@ def view(
         sections=sections_of(cells, summary, comparisons, references, targets),
         comparisons=tuple(difference_of(row) for row in comparisons),
         agreements=tuple(agreements(summary) if sources is None else map(agreement_of, sources)),
-        overheads=tuple(difference_of(row) for row in overheads),
+        overheads=tuple(
+            difference_of(row) for row in overheads if row.better != Better.NEITHER and row.estimate_a
+        ),
         not_ok=tuple(cell for cell in cells if cell.outcome is not Outcome.OK),
         environment=tuple(environment or _flat(run.environment)),
         curves=curves,
@@ -94,7 +96,7 @@ def _facts(run: RunRecord, cells: Sequence[CellRecord]) -> tuple[tuple[str, str]
         ("Started", when(run.started_s)),
         ("Took", f"{lasted} ({duration(busy)} inside cells)"),
         ("State", f"{run.state}, {len(cells)} cells{planned}"),
-        ("Commit", run.commit or "not recorded"),
+        ("Commit", run.commit[:12] or "not recorded"),
     )
 
 

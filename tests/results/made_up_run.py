@@ -30,7 +30,7 @@ Contents = list[tuple[CellRecord, list[Samples]]]
 SPEED = {"process": 1.0, "kylinx": 0.6}
 
 _MICRO: tuple[tuple[str, Mapping[str, Any], Mapping[str, float]], ...] = (
-    ("null", {}, {"getppid": 95, "clock_gettime": 31}),
+    ("null", {}, {"system_call": 95, "clock_gettime": 31}),
     ("ctxsw", {}, {"switch": 1900}),
     *(
         (
@@ -45,7 +45,7 @@ _MICRO: tuple[tuple[str, Mapping[str, Any], Mapping[str, float]], ...] = (
             (256, "huge", 2.6e5),
         )
     ),
-    ("cow", {}, {"dense_write": 3100, "sparse_write": 3400}),
+    ("cow", {}, {"write": 3100, "reread": 40}),
     ("exec", {}, {"parent": 210e3, "to_main": 760e3, "total": 990e3}),
     *(
         (

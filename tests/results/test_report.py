@@ -18,7 +18,7 @@ from results.families import FAMILIES
 from results.report import write_report
 from tests.results import made_up_run as made_up
 from tests.results.made_up import HOSTILE, a_cell, a_run, some
-from vocabulary import CellRecord, Outcome, SourceRow, StoreError
+from vocabulary import Better, CellRecord, Clock, Metric, Outcome, SourceRow, StoreError
 
 PWN = "<script>document.title='pwned'</script><img src=x onerror=\"document.title='pwned'\">&amp;|`\x00\x1b"
 
@@ -155,6 +155,17 @@ def test_figures_are_those_of_the_summary(one: tuple[str, str, made_up.Contents]
     assert f"<b>{row.estimate / 1e6:.2f}</b>&nbsp;ms" in one[0]
 
 
+def test_errors_that_did_not_happen_are_out_of_the_way(tmp_path: Path) -> None:
+    errors = Metric("errors", "1", Clock.NONE, Better.LOWER)
+    made = [
+        (a_cell(i, block=i), [some([0.0], errors), some([2.0], errors, labels={"op": "set"})])
+        for i in range(2)
+    ]
+    _, markdown = write_report(tmp_path, a_run(), [c for c, _ in made], made_up.summary_of(made))
+    assert "| errors op set |" in markdown.read_text()
+    assert "| errors |" not in markdown.read_text()
+
+
 def test_probes_agree_and_cost(one: tuple[str, str, made_up.Contents]) -> None:
     agreement = one[1].partition("## Probes against programs")[2].partition("\n## ")[0]
     assert re.search(
@@ -167,9 +178,20 @@ def test_probes_agree_and_cost(one: tuple[str, str, made_up.Contents]) -> None:
 
 def test_differences_of_sources_are_shown_with_their_interval(tmp_path: Path) -> None:
     row = SourceRow(
-        target="process", case="fork", kind="fork", metric="parent", labels={}, unit="ns",
-        series_a="parent@program", series_b="usdt_parent@probe:fork", pairs=5,
-        estimate_a=88_000, estimate_b=87_100, difference=-900, low=-1300, high=-400,
+        target="process",
+        case="fork",
+        kind="fork",
+        metric="parent",
+        labels={},
+        unit="ns",
+        series_a="parent@program",
+        series_b="usdt_parent@probe:fork",
+        pairs=5,
+        estimate_a=88_000,
+        estimate_b=87_100,
+        difference=-900,
+        low=-1300,
+        high=-400,
     )
     unknown = replace(row, low=-math.inf, high=math.inf, pairs=1, note="one cell only")
     _, markdown = write_report(tmp_path, a_run(), [a_cell()], [], sources=[row, unknown])
