@@ -197,12 +197,12 @@ def ratio_of(match: Match, test: Test) -> Ratio:
     a = np.array([r.median for r in match.a])
     b = np.array([r.median for r in match.b])
     ticks = [r.tick for r in (*match.a, *match.b) if r.tick is not None]
-    square = math.gcd(*ticks) ** 2 / 12 if len(ticks) == len(a) + len(b) else 0.0
+    step = math.gcd(*ticks) / math.sqrt(12) if len(ticks) == len(a) + len(b) else 0.0
     middle_a, middle_b = float(np.median(a)), float(np.median(b))
     if (a > 0).all() and (b > 0).all():
-        rounding = square * (1 / middle_a**2 + 1 / middle_b**2)
+        rounding = (step / middle_a) ** 2 + (step / middle_b) ** 2
         return Ratio(test(np.log(a), np.log(b), rounding), True, middle_a, middle_b)
-    return Ratio(test(a, b, 2 * square), False, middle_a, middle_b)
+    return Ratio(test(a, b, 2 * step**2), False, middle_a, middle_b)
 
 
 def _judged(

@@ -71,7 +71,7 @@ def interval(
     within = samples_resampled(replicates, rng, draws)
     logarithmic = estimate > 0 and bool((between > 0).all() and (within > 0).all())
     if logarithmic:
-        between, within = np.log(between), np.log(within)
+        between, within = np.log(between / estimate), np.log(within / estimate)
     error = float(between.std()) * (math.sqrt(2) if n == 2 else 1)
     half = max(
         float(stats.t.ppf((1 + LEVEL) / 2, n - 1)) * error,
