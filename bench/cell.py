@@ -44,6 +44,7 @@ class Workbench:
     cache: Path
     seed: int
     generator_cpus: tuple[int, ...]
+    server_cpus: tuple[int, ...]
     binaries: Mapping[str, Path]
     absent: Mapping[str, str]
     cell_limit_s: float
@@ -54,6 +55,7 @@ class Workbench:
 class _Observation:
     """The cell's probes: attached around the timed part, read when it ends."""
 
+    kind: str  # a micro case is called as its program
     probes: tuple[Probe, ...]
     readings: list[ProbeReading] = field(default_factory=list)
     opened: bool = False
@@ -61,12 +63,13 @@ class _Observation:
     @contextmanager
     def around(self, bench: Workbench, deployment: Deployment, endpoint: Endpoint | None) -> Iterator[None]:
         self.opened = True
+        own = {name: path for name, path in bench.binaries.items() if name == self.kind}
         scope = ProbeScope(
             place=deployment.place,
             watch_from=bench.place,
             interface=deployment.interface,
             endpoint=endpoint,
-            binaries={**bench.binaries, **deployment.probe_points},
+            binaries={**own, **deployment.probe_points},
         )
         with ExitStack() as stack:
             attached = [stack.enter_context(probe.attach(scope)) for probe in self.probes]
@@ -80,7 +83,7 @@ def run_cell(
     """Never raises for what the target, case or probe did: that is the cell's outcome. Interrupted and
     bugs of ours pass."""
     started, began = time.time(), time.monotonic()
-    seen = _Observation(probes)
+    seen = _Observation(cell.kind, probes)
     samples: list[Samples] = []
     console, outcome, reason = "", Outcome.OK, ""
     scratch = bench.scratch / f"cell-{cell.index}"
@@ -137,6 +140,7 @@ def _measure(
             generator_cpus=bench.generator_cpus,
             observed=lambda endpoint: seen.around(bench, deployment, endpoint),
             progress=bench.progress,
+            server_cpus=bench.server_cpus,
         )
         try:
             samples = list(kind.run(kind.params.model_validate(cell.params), deployment, context))

@@ -150,12 +150,14 @@ class _Run:
                 self.reporter.stage(f"building target {name}")
                 target.build()
         CACHE.mkdir(parents=True, exist_ok=True)
+        generator_cpus, server_cpus = _cpus()
         bench = Workbench(
             place=lab.place,
             scratch=scratch,
             cache=CACHE,
             seed=self.plan.seed,
-            generator_cpus=_generator_cpus(),
+            generator_cpus=generator_cpus,
+            server_cpus=server_cpus,
             binaries=programs(),
             absent=absent,
             cell_limit_s=self.plan.cell_limit_s,
@@ -195,9 +197,10 @@ class _Run:
             self.reporter.cell_ended(record)
 
 
-def _generator_cpus() -> tuple[int, ...]:
-    """Where load is made: the last of our CPUs; the system under test has the others, and is not pinned."""
-    return (max(os.sched_getaffinity(0)),)
+def _cpus() -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """(the generators', the servers'): the last of our CPUs, and the others; one CPU is everybody's."""
+    *servers, generator = sorted(os.sched_getaffinity(0))
+    return (generator,), tuple(servers)
 
 
 def with_options(plan: Plan, blocks: int | None, seed: int | None, no_probes: bool) -> Plan:

@@ -223,16 +223,16 @@ def report_folder(store: Store, run_id: str) -> Path:
 def write_reports(store: Store, run_id: str, out_dir: Path | None = None) -> tuple[Path, Path]:
     """``report.html`` and ``report.md`` of a run. Raises StoreError."""
     run = store.run(run_id)
-    cells = list(judged_cells(store, run_id))
     return write_report(
         out_dir or report_folder(store, run_id),
         run,
         list(store.cells(run_id)),
         summary_of(store, run),
         comparisons_within(store, run),
-        curves_of(cells),
-        overheads=[_as_comparison(row) for row in statistics.overheads(cells)],
+        curves_of(judged_cells(store, run_id)),
+        overheads=[_as_comparison(row) for row in statistics.overheads(judged_cells(store, run_id))],
         environment=shown(run.environment),
+        sources=statistics.source_differences(judged_cells(store, run_id)),
     )
 
 

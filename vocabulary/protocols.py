@@ -33,11 +33,12 @@ class ServiceKind(StrEnum):
 class Service:
     """A service to start on a deployment. ``data`` is a directory made by the workload: pages for
     http (the document root), ``zone`` and its file for dns (``kxbench.test.zone``), unused for redis.
-    ``workers`` is how many worker processes serve."""
+    ``workers`` is how many worker processes serve; ``cpus`` where they may run, empty for anywhere."""
 
     kind: ServiceKind
     data: Path | None = None
     workers: int = 1
+    cpus: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +189,8 @@ class CaseContext:
 
     ``place`` is the suite's own: generators and clients run there. ``observed`` opens the cell's probes
     around the timed part; a case calls it once, with the endpoint it loads, after its set-up and
-    correctness pass, or around the whole micro program. ``generator_cpus`` is where load is to run."""
+    correctness pass, or around the whole micro program. ``generator_cpus`` is where load is to run,
+    ``server_cpus`` where what it loads is: apart, so that neither slows the other; empty on one CPU."""
 
     place: Place
     scratch: Path
@@ -197,6 +199,7 @@ class CaseContext:
     generator_cpus: tuple[int, ...]
     observed: Callable[[Endpoint | None], AbstractContextManager[None]]
     progress: Progress
+    server_cpus: tuple[int, ...] = ()
 
 
 class CaseKind(Protocol):

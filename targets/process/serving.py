@@ -102,7 +102,9 @@ def serving(
     arguments = configure(server, service, address, state)
     try:
         with log.open("wb") as output:
-            process = place.popen([program, *arguments], cwd=state, stdout=output, stderr=STDOUT)
+            process = place.popen(
+                [program, *arguments], cpus=service.cpus or None, cwd=state, stdout=output, stderr=STDOUT
+            )
     except HostError as error:
         raise TargetError(f"cannot start {server.program}: {error}", where=place.netns) from error
     running = RunningServer(server.program, process, place, console)

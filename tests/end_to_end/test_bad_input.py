@@ -94,7 +94,7 @@ def test_without_bcc_the_probed_cells_are_unsupported_and_the_rest_runs(suite: S
 def test_a_full_disk_keeps_what_was_measured(suite: Suite) -> None:
     small = suite.folder / "small"
     small.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", small], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", small], check=True)
     try:
         store = str(small / "store.sqlite")
         plan = str(suite.plan('kind = "null"\nparams = { budget_ms = 20 }', blocks=30))
@@ -103,7 +103,7 @@ def test_a_full_disk_keeps_what_was_measured(suite: Suite) -> None:
         filler = small / "filler"
         with filler.open("wb") as file:
             free = os.statvfs(small).f_bavail * os.statvfs(small).f_frsize
-            file.write(b"x" * max(free - 60_000, 0))
+            file.write(b"x" * max(free - 80_000, 0))
         done = suite("run", plan, "--blocks", "30", KXBENCH_STORE=store)
         assert done.returncode == 6, done.stdout + done.stderr
         assert "space" in done.stderr

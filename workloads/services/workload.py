@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Generic, TypeVar
 
 from vocabulary import CaseContext, Deployment, Endpoint, Samples, Service, ServiceKind
@@ -68,13 +68,17 @@ class Workload(ABC, Generic[P, D]):
         """Its native generator's closed loop at saturation. Raises TargetError."""
 
     @contextmanager
-    def ready(self, params: P, deployment: Deployment, context: CaseContext) -> Iterator[Ready[D]]:
-        """The service started on the deployment, filled and checked, inside the ``with``."""
+    def ready(
+        self, params: P, deployment: Deployment, context: CaseContext, *, apart: bool = True
+    ) -> Iterator[Ready[D]]:
+        """The service started on the deployment, filled and checked, inside the ``with``. ``apart``: kept to
+        the CPUs that the generator does not use."""
         name = self.kind.value
         context.progress(f"{name}: data set")
         data = self.prepare(params, context)
         context.progress(f"{name}: starting")
-        with deployment.serve(self.service(params, data)) as endpoint:
+        cpus = context.server_cpus if apart else ()
+        with deployment.serve(replace(self.service(params, data), cpus=cpus)) as endpoint:
             context.progress(f"{name}: loading")
             self.fill(params, data, endpoint, context)
             context.progress(f"{name}: correctness")
