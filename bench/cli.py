@@ -259,6 +259,19 @@ def export(
         out.print(str(export_run(kept, kept.run(run).run_id, format_, out_path)), markup=False)
 
 
+@app.command("import")
+def import_(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="What `kxbench export --format json` wrote.")],
+    store: StoreOption = None,
+) -> None:
+    """Take in a run that was exported as JSON, on this machine or another; nothing of it is lost."""
+    from bench.stored import opened
+    from results.export import import_json
+
+    with opened(store) as kept:
+        out.print(import_json(kept, path).run_id, markup=False)
+
+
 @app.command()
 def clean(
     dry_run: Annotated[

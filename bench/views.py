@@ -122,10 +122,10 @@ def _figures(title: str, rows: list[SummaryRow]) -> None:
 
 HEADLINES: tuple[tuple[str, str, str], ...] = (
     # kind, metric, what a person calls it: one line each where the plan measured it
-    ("null", "getppid", "null system call"),
+    ("null", "system_call", "null system call"),
     ("fork", "parent", "fork, return in the parent"),
     ("fork", "child", "fork, first instruction in the child"),
-    ("exec", "main", "exec to main"),
+    ("exec", "to_main", "fork and exec to main"),
     ("pipe", "one_way", "pipe, one way"),
     ("sysv_mq", "one_way", "SysV message queue, one way"),
     ("posix_mq", "one_way", "POSIX message queue, one way"),
@@ -134,7 +134,8 @@ HEADLINES: tuple[tuple[str, str, str], ...] = (
     ("sysv_shm", "one_way", "SysV shared memory, one way"),
     ("posix_shm", "one_way", "POSIX shared memory, one way"),
     ("dlopen", "open", "dlopen"),
-    ("update", "update", "online library update"),
+    ("update", "total", "online library update"),
+    ("update", "stall", "longest stall of a caller in an update"),
     ("redis", "latency", "Redis, latency at a fixed rate"),
     ("redis", "throughput", "Redis, saturated"),
     ("http", "latency", "HTTP, latency at a fixed rate"),
@@ -152,7 +153,8 @@ def headline(store: Store, run_id: str) -> None:
     for kind, metric, called in HEADLINES:
         for row in rows:
             if (row.kind, row.metric) == (kind, metric) and row.source != "probe":
-                variant = row.case.removeprefix(kind).strip("[]")
+                labels = ",".join(f"{k}={v}" for k, v in row.labels.items())
+                variant = " ".join(filter(None, [row.case.removeprefix(kind).strip("[]"), labels]))
                 lines.append(
                     (
                         *(row.target, called, variant, quantity(row.estimate, row.unit)),
