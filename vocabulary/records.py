@@ -65,7 +65,8 @@ class SummaryRow:
 
     ``estimate`` is the median over deployments of the per-deployment median; ``low`` and ``high`` its
     95 % hierarchical-bootstrap interval; percentiles are of the pooled samples. ``deployments`` is the
-    number of replicates, ``count`` that of raw samples. Units are ``unit``'s."""
+    number of replicates, ``count`` that of raw samples. Units are ``unit``'s. With one deployment there is
+    no interval: ``low`` and ``high`` are NaN."""
 
     target: str
     case: str
@@ -98,7 +99,8 @@ class SummaryRow:
 class ComparisonRow:
     """One series of ``b`` against ``a`` (targets of one run, or runs), as judged by ``bench.statistics``.
 
-    ``ratio`` is b/a with its 95 % interval ``low``..``high``; the estimates are in ``unit``.
+    ``ratio`` is b/a with its 95 % interval ``low``..``high`` (0..inf with one pair); the estimates are in
+    ``unit``.
     ``pairs`` is the number of blocks in which both were measured. ``note`` says why a row is not to be
     judged (too few pairs, a noisy cell); empty when it is."""
 

@@ -221,10 +221,12 @@ SHOWN: dict[str, Callable[[int, int], None]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.statistics.simulate", description=__doc__)
-    parser.add_argument("what", nargs="*", choices=[[], *SHOWN], default=[])
+    parser.add_argument("what", nargs="*", help=f"of {', '.join(SHOWN)}; all without")
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    if unknown := set(options.what) - set(SHOWN):
+        parser.error(f"no table named {', '.join(sorted(unknown))}: there are {', '.join(SHOWN)}")
     for what in options.what or SHOWN:
         SHOWN[what](options.runs, options.seed)
 

@@ -7,9 +7,11 @@ import sys
 import pytest
 from scipy import stats
 
+from bench.statistics import compare
 from bench.statistics.simulate import (
     QUIET,
     STEADY,
+    TARGETS,
     Machine,
     alarms,
     alarms_between_runs,
@@ -47,9 +49,6 @@ def test_a_run_against_another_raises_few_alarms() -> None:
 
 def test_the_simulated_machine_is_noisy_enough_to_alarm_a_naive_test() -> None:
     """Without the adjustment for forty series nearly every A/A run would alarm: the test above can fail."""
-    from bench.statistics import compare
-    from bench.statistics.simulate import TARGETS
-
     naive = [min(row.p_value for row in compare(run(QUIET, 5, seed), *TARGETS)) for seed in range(20)]
     assert sum(p < 0.05 for p in naive) >= 10
 
