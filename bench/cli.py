@@ -157,9 +157,12 @@ def resume(
 
 def _conclude(finished: "engine.Finished", store: "Store", json: bool) -> None:  # type: ignore[name-defined]  # noqa: F821
     """The same ending for run and resume: the figures, where the report is, the exit code."""
-    from bench.views import headline, write_reports
+    from bench.appraisal import appraise
+    from bench.views import headline, replicates_of, write_reports
 
-    paths = write_reports(store, finished.run_id)
+    replicates = replicates_of(store, finished.run_id)
+    run = appraise(store, store.run(finished.run_id), replicates)
+    paths = write_reports(store, run, replicates)
     counts = {str(outcome): count for outcome, count in finished.outcomes.items() if count}
     if json:
         print_json(
@@ -167,7 +170,7 @@ def _conclude(finished: "engine.Finished", store: "Store", json: bool) -> None: 
             | {"report": str(paths[0]), "markdown": str(paths[1])}
         )
     else:
-        headline(store, finished.run_id)
+        headline(run, replicates)
         told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
         out.print(
             f"[bold]{finished.state}[/]: {told or 'no cells'}"
@@ -234,10 +237,11 @@ def report(
 ) -> None:
     """Write the report of a run: one HTML file that works offline, and a markdown summary."""
     from bench.stored import opened
-    from bench.views import write_reports
+    from bench.views import replicates_of, write_reports
 
     with opened(store) as kept:
-        for path in write_reports(kept, kept.run(run).run_id, out_dir):
+        chosen = kept.run(run)
+        for path in write_reports(kept, chosen, replicates_of(kept, chosen.run_id), out_dir):
             out.print(str(path), markup=False)
 
 

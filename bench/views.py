@@ -10,16 +10,14 @@ from bench import statistics
 from bench.console import err, out, print_json, print_table, quantity
 from bench.environment import differences, shown
 from bench.plan import cells_of_block, parse
-from bench.statistics import as_json
+from bench.statistics import Replicates, as_json
 from results.curves import curves_of
 from results.report import write_report
 from results.store import Store
 from vocabulary import (
-    CellRecord,
     ComparisonRow,
     OverheadRow,
     RunRecord,
-    Samples,
     SummaryRow,
     UsageError,
 )
@@ -28,14 +26,14 @@ REPORTS = "reports"
 LEAST = 3  # deployments for an interval worth showing: of two, Student's t makes one of decades
 
 
-def judged_cells(store: Store, run_id: str) -> Iterator[tuple[CellRecord, list[Samples]]]:
-    """The run's cells but those of warm-up blocks."""
-    return ((cell, samples) for cell, samples in store.samples(run_id) if cell.block >= 0)
+def replicates_of(store: Store, run_id: str) -> Replicates:
+    """The run's deployments, boiled down: everything below takes this, so that a large run is read once."""
+    return statistics.gather(store.samples(run_id))
 
 
-def summary_of(store: Store, run: RunRecord) -> list[SummaryRow]:
-    """Every series of a run over its deployments."""
-    rows = statistics.summarise(judged_cells(store, run.run_id), seed=run.seed)
+def summary_of(run: RunRecord, replicates: Replicates) -> list[SummaryRow]:
+    """Every series of a run over its deployments, in the plan's order."""
+    rows = statistics.summarise(replicates, seed=run.seed)
     order = {key: place for place, key in enumerate(_plan_order(run))}
     return sorted(rows, key=lambda row: order.get((row.case, row.target, row.probed), len(order)))
 
@@ -89,7 +87,7 @@ def show_run(store: Store, run: RunRecord, kind: str | None, all_: bool, json: b
     counts of what did not happen."""
     rows = [
         row
-        for row in summary_of(store, run)
+        for row in summary_of(run, replicates_of(store, run.run_id))
         if kind in (None, row.kind)
         and (all_ or (not row.probed and row.better != "neither" and row.maximum != 0))
     ]
@@ -146,9 +144,9 @@ HEADLINES: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def headline(store: Store, run_id: str) -> None:
+def headline(run: RunRecord, replicates: Replicates) -> None:
     """The few figures everybody asks for first."""
-    rows = [row for row in summary_of(store, store.run(run_id)) if not row.probed]
+    rows = [row for row in summary_of(run, replicates) if not row.probed]
     lines = []
     for kind, metric, called in HEADLINES:
         for row in rows:
@@ -167,11 +165,17 @@ def headline(store: Store, run_id: str) -> None:
         )
 
 
-def comparisons_within(store: Store, run: RunRecord) -> list[ComparisonRow]:
-    """The run's first target against each of the others, block by block."""
-    targets = list(dict.fromkeys(run.plan["targets"]))
-    cells = list(judged_cells(store, run.run_id)) if len(targets) > 1 else []
-    return [row for other in targets[1:] for row in statistics.compare(cells, targets[0], other)]
+def comparisons_within(run: RunRecord, replicates: Replicates) -> list[ComparisonRow]:
+    """The run's first target against each of the others, block by block; without those that measured nothing
+    in common with it."""
+    first, *others = dict.fromkeys(run.plan["targets"])
+    rows: list[ComparisonRow] = []
+    for other in others:
+        try:
+            rows += statistics.compare(replicates, first, other)
+        except UsageError as error:
+            err.print(f"  {other} is not compared: {error}", markup=False)
+    return rows
 
 
 def show_comparison(store: Store, a: RunRecord, b: RunRecord | None, all_: bool, json: bool) -> None:
@@ -182,11 +186,11 @@ def show_comparison(store: Store, a: RunRecord, b: RunRecord | None, all_: bool,
                 f"run {a.run_id} has one target: nothing to compare within it",
                 remedy="name a second run, or run a plan with two targets (process@again is process again)",
             )
-        rows = comparisons_within(store, a)
+        rows = comparisons_within(a, replicates_of(store, a.run_id))
     else:
         rows = statistics.compare_runs(
-            list(judged_cells(store, a.run_id)),
-            list(judged_cells(store, b.run_id)),
+            replicates_of(store, a.run_id),
+            replicates_of(store, b.run_id),
             names=(a.run_id, b.run_id),
         )
         for difference in differences(a.environment, b.environment):
@@ -214,7 +218,8 @@ def show_comparison(store: Store, a: RunRecord, b: RunRecord | None, all_: bool,
         right=("a", "b", "b/a", "p (Holm)"),
     )
     found = sum(row.significant for row in rows)
-    out.print(f"{found} of {len(rows)} series differ significantly (5 % over all of them together)")
+    judged = sum(not row.note for row in rows)
+    out.print(f"{found} of {judged} judged series differ significantly (5 % over all of them together)")
 
 
 def report_folder(store: Store, run_id: str) -> Path:
@@ -222,19 +227,20 @@ def report_folder(store: Store, run_id: str) -> Path:
     return store.samples_dir.parent / REPORTS / run_id
 
 
-def write_reports(store: Store, run_id: str, out_dir: Path | None = None) -> tuple[Path, Path]:
+def write_reports(
+    store: Store, run: RunRecord, replicates: Replicates, out_dir: Path | None = None
+) -> tuple[Path, Path]:
     """``report.html`` and ``report.md`` of a run. Raises StoreError."""
-    run = store.run(run_id)
     return write_report(
-        out_dir or report_folder(store, run_id),
+        out_dir or report_folder(store, run.run_id),
         run,
-        list(store.cells(run_id)),
-        summary_of(store, run),
-        comparisons_within(store, run),
-        curves_of(judged_cells(store, run_id)),
-        overheads=[_as_comparison(row) for row in statistics.overheads(judged_cells(store, run_id))],
+        list(store.cells(run.run_id)),
+        summary_of(run, replicates),
+        comparisons_within(run, replicates),
+        curves_of(store.samples(run.run_id)),
+        overheads=[_as_comparison(row) for row in statistics.overheads(replicates)],
         environment=shown(run.environment),
-        sources=statistics.source_differences(judged_cells(store, run_id)),
+        sources=statistics.source_differences(replicates),
     )
 
 
