@@ -21,6 +21,9 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 POLICY_TEXT = (
     "#!/bin/sh\n# kxbench setup: do not start the servers it installs; removed when it ends\nexit 101\n"
 )
+UNITS = Path("/etc/systemd/system")
+SERVERS = {"nginx", "nsd", "postgresql", "redis-server"}
+LOCK_WAIT = "DPkg::Lock::Timeout=300"  # seconds: a machine just booted is busy with its own upgrades
 
 EXIT_USAGE, EXIT_HOST = 2, 4
 SETS_UP = {"run", "test", "setup"}
@@ -107,10 +110,16 @@ def candidate(name: str) -> str:
     )
 
 
+def enabled_servers() -> set[str]:
+    """Those of our servers that systemd starts at boot."""
+    return {unit.stem for unit in UNITS.glob("*.wants/*.service")} & SERVERS
+
+
 @contextlib.contextmanager
 def servers_stay_stopped() -> Iterator[None]:
-    """While packages install, their servers are not started: the suite starts its own, in namespaces."""
+    """Servers installed meanwhile start neither now nor at boot: the suite starts its own, in namespaces."""
     ours = not POLICY.exists() or POLICY.read_text() == POLICY_TEXT
+    before = enabled_servers()
     if ours:
         POLICY.write_text(POLICY_TEXT)
         POLICY.chmod(0o755)
@@ -119,10 +128,17 @@ def servers_stay_stopped() -> Iterator[None]:
     finally:
         if ours:
             POLICY.unlink(missing_ok=True)
+        if (new := enabled_servers() - before) and shutil.which("systemctl"):
+            output_of("systemctl", "disable", *sorted(new))
 
 
 def run_step(argv: Sequence[str], remedy: str) -> None:
-    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    env = {
+        **os.environ,
+        "DEBIAN_FRONTEND": "noninteractive",
+        "NEEDRESTART_SUSPEND": "1",  # Ubuntu's needrestart would restart services of the machine
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }
     done = subprocess.run(
         argv,
         env=env,
@@ -155,7 +171,7 @@ def install_packages(missing: Sequence[tuple[bool, list[str]]]) -> list[str]:
         say(f"installing system packages: {' '.join(chosen)}")
         with servers_stay_stopped():
             run_step(
-                ["apt-get", "install", "-y", "--no-install-recommends", *chosen],
+                ["apt-get", "install", "-y", "--no-install-recommends", "-o", LOCK_WAIT, *chosen],
                 "mend what apt reports above (after a crash: dpkg --configure -a), then set up again",
             )
     return skipped

@@ -88,6 +88,27 @@ def test_servers_are_not_started_while_they_install(tmp_path: Path, monkeypatch:
     assert policy.exists()
 
 
+def test_servers_that_install_are_not_left_to_start_at_boot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    units, asked = tmp_path / "multi-user.target.wants", tmp_path / "asked"
+    units.mkdir()
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text(f'#!/bin/sh\necho "$@" >>{asked}\n')
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(bootstrap, "UNITS", tmp_path)
+    monkeypatch.setattr(bootstrap, "POLICY", tmp_path / "policy-rc.d")
+    (units / "nginx.service").touch()  # the machine's own: it had it before
+    with bootstrap.servers_stay_stopped():
+        for name in ("nsd", "redis-server", "cron"):
+            (units / f"{name}.service").touch()
+    assert asked.read_text() == "disable nsd redis-server\n"
+    with bootstrap.servers_stay_stopped():
+        pass
+    assert asked.read_text() == "disable nsd redis-server\n"
+
+
 def test_an_environment_of_another_lock_is_not_current(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
