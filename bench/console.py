@@ -93,7 +93,7 @@ class RunProgress:
         if record.outcome is not Outcome.OK:
             style = STYLES[record.outcome]
             err.print(f"  [{style}]{record.outcome}[/] {escape(self.cell)}: {escape(record.reason)}")
-        elif not self.terminal and self.done % max(self.to_do // 10, 1) == 0:
+        if not self.terminal and self.done % max(self.to_do // 10, 1) == 0:
             err.print(f"kxbench: {self.done} of {self.to_do} cells done")
 
     def note(self, what: str) -> None:

@@ -44,7 +44,10 @@ class Caution(Enum):
         "other guests of this host took CPU time",
         "use dedicated cores, or run again later",
     )
-    LOADED = ("the machine was busy before the run began", "stop other work, or wait until the load falls")
+    LOADED = (
+        "the machine was busy before the run began",
+        "stop other work; after set-up or a build, wait a minute",
+    )
     INTERFERENCE = (
         "programs that are not ours used the CPU",
         "stop them (ps aux --sort=-pcpu)",

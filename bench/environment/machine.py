@@ -199,4 +199,4 @@ def aslr() -> int:
 
 
 def load_1min() -> float:
-    return os.getloadavg()[0]
+    return round(os.getloadavg()[0], 2)
