@@ -68,7 +68,9 @@ def test_a_needed_call_is_unsupported(call: str, program: str, args: list[str]) 
     assert done.stdout == ""
     assert done.stderr.startswith(f"{program}: unsupported: ")
     assert "Function not implemented" in done.stderr
-    assert done.stderr.count("\n") == 1
+    lines = done.stderr.splitlines()  # one, or one of each of two processes that met it at once
+    assert 1 <= len(lines) <= 2
+    assert all(line.startswith(f"{program}: unsupported: ") for line in lines)
 
 
 @pytest.mark.parametrize("call", ["prctl", "sched_getaffinity", "sched_setaffinity"])

@@ -63,10 +63,10 @@ def test_a_mixture_is_checked_by_both_operations(run: Run) -> None:
 @pytest.mark.root
 def test_rate_above_what_can_be_done_ends(run: Run) -> None:
     start = time.monotonic()
-    samples = run("redis", keys=10, rate_per_s=500_000, native_s=0, **SHORT)
-    assert value(samples, "rate") < 500_000
-    with pytest.raises(TargetError, match="no good answer"):  # what the warm-up left fills the whole window
-        run("redis", keys=10, rate_per_s=5_000_000, native_s=0, **SHORT)
+    for rate_per_s in (500_000, 5_000_000):  # of the latter the warm-up's backlog may fill the whole window
+        samples = run("redis", keys=10, rate_per_s=rate_per_s, native_s=0, **SHORT)
+        assert value(samples, "rate") < rate_per_s
+        assert value(samples, "behind") == 1
     assert time.monotonic() - start < 30
 
 
