@@ -107,6 +107,7 @@ def test_processes_of_a_dead_run_are_found_and_killed() -> None:
         try:
             (group / "site" / "cgroup.procs").write_text(str(grouped.pid))
             while Path(f"/proc/{housed.pid}/comm").read_text() != "sleep\n":
+                assert housed.poll() is None, "ip netns exec failed; its reason is on standard error"
                 time.sleep(0.005)
             found = left_by(run)
             assert [item.kind for item in found] == [
