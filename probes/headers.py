@@ -102,7 +102,14 @@ def resolve() -> Headers:
 
 
 def _tracing() -> Path | None:
-    return next((tracing for tracing in _TRACING if (tracing / "events").is_dir()), None)
+    try:
+        return next((tracing for tracing in _TRACING if (tracing / "events").is_dir()), None)
+    except PermissionError as error:
+        raise UnsupportedError(
+            "only root may look into the tracing file system",
+            where=str(error.filename),
+            remedy="run as root (sudo)",
+        ) from None
 
 
 def ensure_tracefs() -> Path:

@@ -82,3 +82,18 @@ def test_the_tracing_file_system_is_mounted_or_missed(tmp_path: Path, program: s
     argv = ["unshare", "--mount", "--propagation", "private", sys.executable, "-c", code]
     told = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
     assert told.startswith("/sys/kernel" if program == "mount" else "as root: mount")
+
+
+@pytest.mark.root
+def test_who_may_not_look_is_told_to_be_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("becoming another user needs root")
+    tmp_path.chmod(0o700)
+    monkeypatch.setattr(headers, "_TRACING", (tmp_path / "tracing",))
+    os.seteuid(65534)  # nobody
+    try:
+        with pytest.raises(UnsupportedError) as caught:
+            headers.ensure_tracefs()
+    finally:
+        os.seteuid(0)
+    assert "root" in caught.value.remedy
