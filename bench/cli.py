@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.console import RunProgress, err, out, print_json, print_table
+from bench.console import RunProgress, err, out, print_json, print_table, working
 from vocabulary import (
     EXIT_CELL_FAILED,
     EXIT_HOST,
@@ -58,7 +58,8 @@ def doctor(json: JsonOption = False) -> None:
     """Say what this machine can do, tested by doing it, and the remedy for what it cannot."""
     from bench.doctor import examine
 
-    findings = list(examine())
+    with working("trying what this machine can do"):
+        findings = list(examine())
     if json:
         print_json([finding.as_dict() for finding in findings])
     else:
@@ -160,9 +161,10 @@ def _conclude(finished: "engine.Finished", store: "Store", json: bool) -> None: 
     from bench.appraisal import appraise
     from bench.views import headline, replicates_of, write_reports
 
-    replicates = replicates_of(store, finished.run_id)
-    run = appraise(store, store.run(finished.run_id), replicates)
-    paths = write_reports(store, run, replicates)
+    with working("judging, and writing the report"):
+        replicates = replicates_of(store, finished.run_id)
+        run = appraise(store, store.run(finished.run_id), replicates)
+        paths = write_reports(store, run, replicates)
     counts = {str(outcome): count for outcome, count in finished.outcomes.items() if count}
     if json:
         print_json(
@@ -241,7 +243,9 @@ def report(
 
     with opened(store) as kept:
         chosen = kept.run(run)
-        for path in write_reports(kept, chosen, replicates_of(kept, chosen.run_id), out_dir):
+        with working("judging, and writing the report"):
+            paths = write_reports(kept, chosen, replicates_of(kept, chosen.run_id), out_dir)
+        for path in paths:
             out.print(str(path), markup=False)
 
 
@@ -260,7 +264,10 @@ def export(
     from results.export import export_run
 
     with opened(store) as kept:
-        out.print(str(export_run(kept, kept.run(run).run_id, format_, out_path)), markup=False)
+        chosen = kept.run(run)
+        with working(f"exporting {chosen.cells_planned} cells"):
+            path = export_run(kept, chosen.run_id, format_, out_path)
+        out.print(str(path), markup=False)
 
 
 @app.command("import")
@@ -273,7 +280,9 @@ def import_(
     from results.export import import_json
 
     with opened(store) as kept:
-        out.print(import_json(kept, path).run_id, markup=False)
+        with working(f"importing {path.name}"):
+            run = import_json(kept, path)
+        out.print(run.run_id, markup=False)
 
 
 @app.command()

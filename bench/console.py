@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -13,6 +14,7 @@ from rich.progress import (
     Progress,
     SpinnerColumn,
     TextColumn,
+    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
@@ -101,6 +103,15 @@ class RunProgress:
 
     def ended(self) -> None:
         self.bar.stop()
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """A line that moves while something takes its time, with the seconds so far; nothing off a terminal."""
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        bar.add_task(what, total=None)
+        yield
 
 
 def quantity(value: float, unit: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from vocabulary import CaseKind, UsageError, case_id
 
@@ -26,10 +26,17 @@ class Case(BaseModel):
     kind: Name
     params: dict[str, Any] = {}
     grid: dict[str, Annotated[list[Any], Field(min_length=1, max_length=64)]] = {}
-    probes: tuple[Name, ...] = Field(
-        (), description="each case also runs with these probes on; the run without them stays the figure"
+    probes: tuple[tuple[Name, ...], ...] = Field(
+        (), description="probes the case also runs with: a list, or several lists, each in cells of its own"
     )
     targets: tuple[Name, ...] = Field((), description="only on these of the plan's targets; empty means all")
+
+    @field_validator("probes", mode="before")
+    @classmethod
+    def _sets(cls, given: object) -> object:
+        """``["fork"]`` is short for ``[["fork"]]``."""
+        flat = isinstance(given, (list, tuple)) and given and all(isinstance(name, str) for name in given)
+        return [given] if flat else given
 
     @model_validator(mode="after")
     def _once(self) -> Self:
@@ -151,7 +158,7 @@ def cells_of_block(plan: Plan) -> list[tuple[str, str, str, dict[str, Any], tupl
             if not case.targets or t in case.targets or t.split("@")[0] in case.targets
         ]
         for params, target in itertools.product(variants(case), targets):
-            for probes in [(), case.probes] if case.probes else [()]:
+            for probes in ((), *case.probes):
                 cells.append((target, case_id(case.kind, params), case.kind, params, probes))  # noqa: PERF401
     return cells
 
@@ -189,7 +196,7 @@ def validate(plan: Plan, where: str, case_kind: Callable[[str], CaseKind], probe
     for number, case in enumerate(plan.cases):
         place = f"{where}: cases.{number}"
         kind = case_kind(case.kind)
-        for name in case.probes:
+        for name in itertools.chain(*case.probes):
             if name not in probes:
                 raise UsageError(
                     f"unknown probe {name!r}", where=place, remedy=f"probes: {', '.join(probes)}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import statistics
-from bench.console import err, out, print_json, print_table, quantity
+from bench.console import err, out, print_json, print_table, quantity, working
 from bench.environment import differences, shown
 from bench.plan import cells_of_block, parse
 from bench.statistics import Replicates, as_json
@@ -85,9 +85,11 @@ def show_cells(store: Store, run: RunRecord, kind: str | None, _all: bool, json:
 def show_run(store: Store, run: RunRecord, kind: str | None, all_: bool, json: bool) -> None:
     """The figures of a run: by default those of cells without probes that have a better and a worse, without
     counts of what did not happen."""
+    with working("reading samples"):
+        summary = summary_of(run, replicates_of(store, run.run_id))
     rows = [
         row
-        for row in summary_of(run, replicates_of(store, run.run_id))
+        for row in summary
         if kind in (None, row.kind)
         and (all_ or (not row.probed and row.better != "neither" and row.maximum != 0))
     ]
@@ -186,19 +188,27 @@ def show_comparison(store: Store, a: RunRecord, b: RunRecord | None, all_: bool,
                 f"run {a.run_id} has one target: nothing to compare within it",
                 remedy="name a second run, or run a plan with two targets (process@again is process again)",
             )
-        rows = comparisons_within(a, replicates_of(store, a.run_id))
+        with working("reading samples"):
+            replicates = replicates_of(store, a.run_id)
+        rows = comparisons_within(a, replicates)
     else:
-        rows = statistics.compare_runs(
-            replicates_of(store, a.run_id),
-            replicates_of(store, b.run_id),
-            names=(a.run_id, b.run_id),
-        )
+        with working("reading samples"):
+            sides = replicates_of(store, a.run_id), replicates_of(store, b.run_id)
+        rows = statistics.compare_runs(*sides, names=(a.run_id, b.run_id))
         for difference in differences(a.environment, b.environment):
             err.print(f"  the machines differ: {difference}", markup=False)
     listed = [row for row in rows if all_ or row.significant]
     if json:
         print_json([as_json(row) for row in listed])
         return
+    if listed:
+        _differences(listed)
+    found = sum(row.significant for row in rows)
+    judged = sum(not row.note for row in rows)
+    out.print(f"{found} of {judged} judged series differ significantly (5 % over all of them together)")
+
+
+def _differences(rows: list[ComparisonRow]) -> None:
     print_table(
         "",
         ["case", "series", "a", "b", "b/a", "95 % interval", "p (Holm)", ""],
@@ -213,13 +223,10 @@ def show_comparison(store: Store, a: RunRecord, b: RunRecord | None, all_: bool,
                 *(f"{row.ratio:.3f}", f"{row.low:.3f} .. {row.high:.3f}", f"{row.p_adjusted:.3g}"),
                 "significant" if row.significant else row.note,
             )
-            for row in listed
+            for row in rows
         ],
         right=("a", "b", "b/a", "p (Holm)"),
     )
-    found = sum(row.significant for row in rows)
-    judged = sum(not row.note for row in rows)
-    out.print(f"{found} of {judged} judged series differ significantly (5 % over all of them together)")
 
 
 def report_folder(store: Store, run_id: str) -> Path:

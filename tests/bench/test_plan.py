@@ -46,6 +46,14 @@ def test_each_block_holds_every_cell_once_and_the_order_differs() -> None:
     assert [c.index for c in cells] == list(range(32))
 
 
+def test_each_list_of_probes_has_cells_of_its_own() -> None:
+    one = plan_of(cases=[{"kind": "fork", "probes": ["fork", "sched"]}])
+    two = plan_of(cases=[{"kind": "fork", "probes": [["fork"], ["sched"]]}])
+    assert {c.probes for c in schedule(one)} == {(), ("fork", "sched")}
+    assert {c.probes for c in schedule(two)} == {(), ("fork",), ("sched",)}
+    assert parse(two.model_dump(mode="json"), where="kept") == two
+
+
 def test_the_seed_decides_the_order() -> None:
     cases = [{"kind": "fork", "grid": {"dirty_mib": list(range(1, 17))}}]
     one, again, other = (schedule(plan_of(seed=s, cases=cases)) for s in (7, 7, 8))
