@@ -228,12 +228,12 @@ def test_a_cgroup_tree_is_mounted_where_there_is_none() -> None:
 
 
 def test_missing_is_said_to_who_is_not_root(tmp_path: Path) -> None:
-    script = (
-        "import os; os.setresuid(65534, 65534, 65534)\n"
-        "from targets.lab import Lab, missing\n"
+    script = (  # imports first: nobody may read a checkout under /root
+        "import os\n"
+        "from targets.lab import Lab, leftovers, missing\n"
         "from vocabulary import HostError\n"
+        "os.setresuid(65534, 65534, 65534)\n"
         "print(missing())\n"
-        "from targets.lab import leftovers\n"
         "try: leftovers()\n"
         "except HostError as error: print(error)\n"
         "try:\n    Lab().__enter__()\n"
