@@ -8,10 +8,11 @@ import pytest
 
 from tests.end_to_end.suite import KXBENCH, Suite
 
-NOBODY_WHO_READS = (  # everything, that is: a checkout under /root is closed to others
-    "setpriv --reuid 65534 --regid 65534 --clear-groups"
-    " --inh-caps -all,+dac_read_search --ambient-caps +dac_read_search"
-).split()
+# reads everything, that is: a checkout under /root is closed to others
+NOBODY_WHO_READS = [
+    *("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"),
+    *("--inh-caps", "-all,+dac_read_search", "--ambient-caps", "+dac_read_search"),
+]
 
 
 @pytest.mark.parametrize(
