@@ -18,6 +18,7 @@ def main() -> int:
         print_error(error)
         return error.exit_code
     except Interrupted as interrupt:
+        err.print("kxbench: interrupted before the first cell: nothing was measured")
         return interrupt.exit_code
     except OSError as error:
         err.print(f"kxbench: {error}", markup=False)

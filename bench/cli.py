@@ -293,20 +293,26 @@ def clean(
     json: JsonOption = False,
 ) -> None:
     """Remove what killed runs left: processes, namespaces, taps, cgroups. Living runs are not touched."""
+    import shutil
+
     from bench.engine import demand_root
+    from bench.scratch import left_behind
     from targets.lab import leftovers, remove
 
     demand_root()
+    folders = left_behind()
     found = leftovers()
     if not dry_run:
         remove(found)
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+    listed = [(str(item.kind), str(item.name)) for item in found]
+    listed += [("folder", str(folder)) for folder in folders]
     if json:
-        print_json([{"kind": str(item.kind), "name": str(item.name)} for item in found])
-    elif found:
-        verb = "would remove" if dry_run else "removed"
-        for item in found:
-            out.print(f"{verb} {item.kind} {item.name}", markup=False)
-    else:
+        print_json([{"kind": kind, "name": name} for kind, name in listed])
+    for kind, name in [] if json else listed:
+        out.print(f"{'would remove' if dry_run else 'removed'} {kind} {name}", markup=False)
+    if not listed and not json:
         out.print("nothing left behind")
 
 

@@ -69,9 +69,9 @@ class RunProgress:
         self.task = self.bar.add_task("starting", total=None)
         self.cell = ""
         self.to_do = self.done = 0
-        self.bar.start()
 
     def stage(self, what: str) -> None:
+        self.bar.start()
         if self.to_do == 0 and not self.terminal:
             err.print(f"kxbench: {escape(what)}")
         self.bar.update(self.task, description=f"{self.cell}: {what}" if self.cell else what)

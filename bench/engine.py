@@ -3,8 +3,6 @@
 import os
 import platform
 import secrets
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -16,6 +14,7 @@ import bench.environment as environment
 import bench.warnings as warnings
 from bench.cell import Workbench, run_cell
 from bench.plan import Cell, Plan, parse, schedule, validate
+from bench.scratch import scratch
 from bench.signals import Interrupted, interruptible
 from probes import PROBES, make_probe
 from results.store import Store
@@ -30,7 +29,6 @@ from vocabulary import (
     RunRecord,
     RunState,
     Target,
-    UsageError,
 )
 from workloads import build_all, case_kind, programs
 
@@ -117,13 +115,13 @@ class _Run:
                     self._cells(*prepared)
                     state = RunState.FINISHED
             except Interrupted as interrupt:
+                if not registered:
+                    raise  # nothing was measured: there is no run to tell of
                 exit_code = interrupt.exit_code
             finally:
                 self.reporter.ended()
                 if registered:
                     self.store.finish_run(self.run.run_id, state, time.time())
-        if not registered:
-            raise UsageError("stopped before the first cell: nothing was measured")
         return Finished(self.run.run_id, state, self.outcomes, len(self.cells) - self.done, exit_code)
 
     def _prepare(
@@ -138,9 +136,6 @@ class _Run:
             self.reporter.stage(f"compiling the {name} probe")
             if why := probe.missing():
                 self.reporter.note(f"probe {name}: {why}")
-        scratch = Path(tempfile.mkdtemp(prefix=f"kxb-{self.run.run_id}-"))
-        scratch.chmod(0o755)  # servers that drop privileges read their data under it
-        stack.callback(shutil.rmtree, scratch, ignore_errors=True)
         self.reporter.stage("making the namespaces")
         lab = stack.enter_context(Lab(self.run.run_id))
         targets = {name: make_target(name, lab) for name in dict.fromkeys(c.target for c in self.cells)}
@@ -153,7 +148,7 @@ class _Run:
         generator_cpus, server_cpus = _cpus()
         bench = Workbench(
             place=lab.place,
-            scratch=scratch,
+            scratch=stack.enter_context(scratch(self.run.run_id)),
             cache=CACHE,
             seed=self.plan.seed,
             generator_cpus=generator_cpus,

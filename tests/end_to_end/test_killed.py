@@ -3,7 +3,9 @@
 import os
 import random
 import signal
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +23,7 @@ def cells_of(suite: Suite) -> dict[int, str]:
 def assert_nothing_left(run: str) -> None:
     assert not [name for name in namespaces() if run in name]
     assert not [path for path in leftover_cgroups() if run in path.name]
+    assert not list(Path(tempfile.gettempdir()).glob(f"kxb-{run}-*"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
