@@ -1,9 +1,13 @@
 """``python -m bench``: the command line, with every error shown as what, where and what to do."""
 
+import signal
 import sys
 import traceback
 
-from vocabulary import EXIT_INTERNAL, EXIT_STORE, KxbenchError
+# until there is an interpreter that can tell it nicely, Ctrl-C ends this process as it ends any
+_usual = signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+from vocabulary import EXIT_INTERNAL, EXIT_STORE, KxbenchError  # noqa: E402
 
 
 def main() -> int:
@@ -12,6 +16,7 @@ def main() -> int:
     from bench.console import err, print_error
     from bench.signals import Interrupted
 
+    signal.signal(signal.SIGINT, _usual)
     try:
         app(prog_name="kxbench")
     except KxbenchError as error:
