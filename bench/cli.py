@@ -128,10 +128,12 @@ def run(
     cleanly and keeps what was measured; [bold]kxbench resume latest[/] finishes it.
     """
     from bench import engine
-    from bench.plan import load, select
+    from bench.plan import adapt, load
     from bench.stored import opened
 
-    chosen = select(engine.with_options(load(plan), blocks, seed, no_probes), target or [], only or [])
+    chosen = adapt(
+        load(plan), targets=target or [], only=only or [], blocks=blocks, seed=seed, no_probes=no_probes
+    )
     engine.demand_root()
     with opened(store) as kept:
         _conclude(engine.start(chosen, plan, kept, RunProgress()), kept, json)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import bench.environment as environment
 import bench.warnings as warnings
@@ -196,15 +196,6 @@ def _cpus() -> tuple[tuple[int, ...], tuple[int, ...]]:
     """(the generators', the servers'): the last of our CPUs, and the others; one CPU is everybody's."""
     *servers, generator = sorted(os.sched_getaffinity(0))
     return (generator,), tuple(servers)
-
-
-def with_options(plan: Plan, blocks: int | None, seed: int | None, no_probes: bool) -> Plan:
-    """The plan with the command line's wishes. Raises UsageError where one is out of range."""
-    changed: dict[str, Any] = plan.model_dump(mode="json")
-    changed |= {key: value for key, value in (("blocks", blocks), ("seed", seed)) if value is not None}
-    if no_probes:
-        changed["cases"] = [{**case, "probes": []} for case in changed["cases"]]
-    return parse(changed, where="command line")
 
 
 def demand_root() -> None:

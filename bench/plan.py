@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from vocabulary import CaseKind, UsageError, case_id
 
 BUILT_IN = Path(__file__).parent / "plans"
+LONGEST_S = 7 * 86400
 
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9@_.-]*$")]
 
@@ -56,7 +57,7 @@ class Plan(BaseModel):
     blocks: Annotated[int, Field(ge=1, le=1000)] = 5
     warmup: Annotated[int, Field(ge=0, le=10, description="blocks run and kept, but not judged")] = 0
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
-    budget_s: Annotated[float, Field(gt=0, le=7 * 86400)] = 3600
+    budget_s: Annotated[float, Field(gt=0, le=LONGEST_S)] = 3600
     cell_limit_s: Annotated[float, Field(gt=0, le=86400, description="a cell that lasts longer fails")] = 120
     cases: Annotated[tuple[Case, ...], Field(min_length=1, max_length=500)]
 
@@ -173,21 +174,40 @@ def schedule(plan: Plan) -> list[Cell]:
     return ordered
 
 
-def select(plan: Plan, targets: Sequence[str], only: Sequence[str]) -> Plan:
-    """The part of a plan that names these targets, and the kinds or case-id prefixes in ``only``."""
-    cases = plan.cases
-    if only:
-        kinds = {case.kind for case in cases}
-        for word in only:
-            if word not in kinds:
-                near = get_close_matches(word, kinds, n=1)
-                raise UsageError(
-                    f"--only {word}: plan {plan.name} has no such case",
-                    remedy=(f"did you mean {near[0]}? " if near else "")
-                    + f"it has: {', '.join(sorted(kinds))}",
-                )
-        cases = tuple(case for case in cases if case.kind in only)
-    return plan.model_copy(update={"cases": cases, "targets": tuple(targets) or plan.targets})
+def adapt(
+    plan: Plan,
+    *,
+    targets: Sequence[str] = (),
+    only: Sequence[str] = (),
+    blocks: int | None = None,
+    seed: int | None = None,
+    no_probes: bool = False,
+) -> Plan:
+    """The plan with the command line's wishes; its budget grows with the targets and blocks asked for.
+
+    Raises UsageError for a case the plan lacks, a target named twice, a number out of range."""
+    changed: dict[str, Any] = plan.model_dump(mode="json")
+    changed |= {key: value for key, value in (("blocks", blocks), ("seed", seed)) if value is not None}
+    if targets:
+        changed["targets"] = list(targets)
+    more = len(changed["targets"]) / len(plan.targets) * changed["blocks"] / plan.blocks
+    changed["budget_s"] = min(plan.budget_s * max(more, 1), LONGEST_S)
+    _demand_kinds(plan, only)
+    changed["cases"] = [case for case in changed["cases"] if not only or case["kind"] in only]
+    if no_probes:
+        changed["cases"] = [{**case, "probes": []} for case in changed["cases"]]
+    return parse(changed, where="command line")
+
+
+def _demand_kinds(plan: Plan, only: Sequence[str]) -> None:
+    kinds = {case.kind for case in plan.cases}
+    for word in only:
+        if word not in kinds:
+            near = get_close_matches(word, kinds, n=1)
+            raise UsageError(
+                f"--only {word}: plan {plan.name} has no such case",
+                remedy=(f"did you mean {near[0]}? " if near else "") + f"it has: {', '.join(sorted(kinds))}",
+            )
 
 
 def validate(plan: Plan, where: str, case_kind: Callable[[str], CaseKind], probes: Mapping[str, str]) -> None:

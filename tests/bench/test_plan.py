@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.plan import Plan, built_in, load, parse, schedule, select, validate
+from bench.plan import Plan, adapt, built_in, load, parse, schedule, validate
 from probes import PROBES
 from vocabulary import UsageError
 from workloads import case_kind
@@ -124,5 +124,21 @@ def test_an_unknown_plan_suggests_a_near_one() -> None:
 
 def test_selecting_a_case_the_plan_lacks_is_refused() -> None:
     with pytest.raises(UsageError, match="no such case"):
-        select(load("smoke"), [], ["nothing"])
-    assert {c.kind for c in select(load("smoke"), ["process"], ["fork"]).cases} == {"fork"}
+        adapt(load("smoke"), only=["nothing"])
+    assert {c.kind for c in adapt(load("smoke"), targets=["process"], only=["fork"]).cases} == {"fork"}
+
+
+def test_wishes_of_the_command_line_are_checked_like_the_plan() -> None:
+    with pytest.raises(UsageError, match="named twice"):
+        adapt(load("smoke"), targets=["process", "process"])
+    with pytest.raises(UsageError, match="seed"):
+        adapt(load("smoke"), seed=2**40)
+    assert not any(case.probes for case in adapt(load("smoke"), no_probes=True).cases)
+
+
+def test_the_budget_grows_with_what_is_asked_for() -> None:
+    smoke = load("smoke")
+    twice = adapt(smoke, targets=["process", "process@again"])
+    assert twice.budget_s == 2 * smoke.budget_s
+    assert adapt(smoke, blocks=2 * smoke.blocks).budget_s == 2 * smoke.budget_s
+    assert adapt(smoke, blocks=1).budget_s == smoke.budget_s
