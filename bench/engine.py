@@ -18,7 +18,7 @@ from bench.scratch import scratch
 from bench.signals import Interrupted, interruptible
 from probes import PROBES, make_probe
 from results.store import Store
-from targets import make_target
+from targets import check_name, make_target
 from targets.lab import Lab
 from vocabulary import (
     CaseKind,
@@ -64,6 +64,8 @@ def new_run_id() -> str:
 
 def start(plan: Plan, where: str, store: Store, reporter: Reporter) -> Finished:
     """Run a plan from its first cell. Raises KxbenchError for what stops a run before it begins."""
+    for name in plan.targets:
+        check_name(name)
     validate(plan, where, case_kind, PROBES)
     described = environment.describe()
     run = RunRecord(
