@@ -15,7 +15,7 @@ import bench.warnings as warnings
 from bench.cell import Workbench, run_cell
 from bench.plan import Cell, Plan, parse, schedule, validate
 from bench.scratch import scratch
-from bench.signals import Interrupted, interruptible
+from bench.signals import Interrupted, Interrupts, interruptible
 from probes import PROBES, make_probe
 from results.store import Store
 from targets import check_name, make_target
@@ -107,10 +107,11 @@ class _Run:
 
     def execute(self, register: Callable[[], None]) -> Finished:
         state, exit_code, registered = RunState.INTERRUPTED, 0, False
-        with interruptible():
+        with interruptible() as interrupts:
             try:
                 with ExitStack() as stack:
-                    prepared = self._prepare(stack)
+                    prepared = self._prepare(stack, interrupts)
+                    stack.callback(interrupts.stop)
                     register()
                     registered = True
                     self.reporter.began(self.run, len(self.cells))
@@ -127,7 +128,7 @@ class _Run:
         return Finished(self.run.run_id, state, self.outcomes, len(self.cells) - self.done, exit_code)
 
     def _prepare(
-        self, stack: ExitStack
+        self, stack: ExitStack, interrupts: Interrupts
     ) -> tuple[dict[str, Target], dict[str, CaseKind], dict[str, Probe], Workbench]:
         self.reporter.stage("building the C parts")
         build_all(self.reporter.stage)
@@ -139,7 +140,8 @@ class _Run:
             if why := probe.missing():
                 self.reporter.note(f"probe {name}: {why}")
         self.reporter.stage("making the namespaces")
-        lab = stack.enter_context(Lab(self.run.run_id))
+        with interrupts.held():
+            lab = stack.enter_context(Lab(self.run.run_id))
         targets = {name: make_target(name, lab) for name in dict.fromkeys(c.target for c in self.cells)}
         absent = {name: why for name, target in targets.items() if (why := target.missing())}
         for name, target in targets.items():

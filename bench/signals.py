@@ -17,22 +17,46 @@ class Interrupted(BaseException):
         self.exit_code = EXIT_INTERRUPTED if number == signal.SIGINT else EXIT_TERMINATED
 
 
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """The first SIGINT, SIGTERM or SIGHUP raises Interrupted; later ones are ignored, so that the
-    clean-up they would cut short ends."""
-    raised = False
+class Interrupts:
+    """The first SIGINT, SIGTERM or SIGHUP raises Interrupted; later ones are ignored, so that the clean-up
+    they would cut short ends."""
 
-    def handle(number: int, _frame: FrameType | None) -> None:
-        nonlocal raised
-        if not raised:
-            raised = True
+    def __init__(self) -> None:
+        self._raised = False
+        self._held = 0
+        self._pending: int | None = None
+
+    def handle(self, number: int, _frame: FrameType | None) -> None:
+        if self._held:
+            self._pending = number
+        elif not self._raised:
+            self._raised = True
             raise Interrupted(number)
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """One that comes inside the ``with`` is raised at its end: for steps that cannot be left half done."""
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
+        if self._pending is not None and not self._held:
+            self.handle(self._pending, None)
+
+    def stop(self) -> None:
+        """From now on they are ignored: what is left to do is to tidy up."""
+        self._raised = True
+
+
+@contextmanager
+def interruptible() -> Iterator[Interrupts]:
+    """Signals are handled by the yielded Interrupts inside the ``with``."""
+    interrupts = Interrupts()
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, handle) for number in numbers}
+    before = {number: signal.signal(number, interrupts.handle) for number in numbers}
     try:
-        yield
+        yield interrupts
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -96,6 +96,7 @@ class Lab:
             lock.acquire()
             stack.callback(lock.release)
             leftovers.clear(self.run)
+            stack.callback(leftovers.clear, self.run)  # what a site could not undo: an interrupt cut it short
             self._network = Network(lock.descriptor)
             self._group = cgroups.tree() / f"{cgroups.PREFIX}{self.run}"
             stack.callback(cgroups.remove, self._group)
