@@ -86,3 +86,37 @@ SECTIONS: dict[str, Callable[[str | None], list[Row]]] = {
 def rows(section: str, store: str | None) -> list[Row]:
     """The entries of one section, each a row of named columns."""
     return SECTIONS[section](store)
+
+
+def parameters(kind: str) -> list[Row]:
+    """What a kind of case takes: name, what it may be, default, meaning; from its pydantic model."""
+    from workloads import case_kind
+
+    schema = case_kind(kind).params.model_json_schema()
+    return [
+        {
+            "parameter": name,
+            "may be": _range(field),
+            "default": _default(field),
+            "meaning": field.get("description", ""),
+        }
+        for name, field in schema.get("properties", {}).items()
+    ]
+
+
+def _range(field: Row) -> str:
+    if "enum" in field:
+        return " | ".join(map(str, field["enum"]))
+    if field.get("type") == "array":
+        return f"a list of {_range(field.get('items', {}))}"
+    bounds = [
+        str(field[key]) if key in field else ""
+        for key in ("minimum", "exclusiveMaximum" if "exclusiveMaximum" in field else "maximum")
+    ]
+    kind = str(field.get("type", ""))
+    return f"{kind} {'..'.join(bounds)}" if any(bounds) else kind
+
+
+def _default(field: Row) -> str:
+    default = field.get("default", "")
+    return ", ".join(map(str, default)) if isinstance(default, (list, tuple)) else str(default)

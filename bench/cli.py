@@ -2,8 +2,9 @@
 
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,9 +15,14 @@ from vocabulary import (
     EXIT_NEGATIVE,
     KxbenchError,
     Outcome,
+    RunRecord,
     RunState,
     UsageError,
 )
+
+if TYPE_CHECKING:  # commands import what they use: --help stays quick
+    from bench.engine import Finished
+    from results.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
 app = typer.Typer(
@@ -28,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 tests failed, 2 wrong usage, 4 this machine lacks something, "
-    "5 a cell failed, 6 results could not be kept, 130/143 interrupted.",
+    "5 a cell failed, 6 results could not be kept, 70 a bug, 130/143 interrupted (docs/exit-codes.md).",
 )
 
 StoreOption = Annotated[
@@ -47,9 +53,14 @@ RunArgument = Annotated[
 
 
 @app.command()
-def setup() -> None:
+def setup(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be installed, install nothing.")
+    ] = False,
+) -> None:
     """Install what is missing: system packages (apt) and the locked Python environment."""
     # bench/bootstrap.py does this before there is an environment to import from; here it is done already
+    del dry_run
     err.print("kxbench: set up already: nothing to do")
 
 
@@ -75,18 +86,21 @@ def doctor(json: JsonOption = False) -> None:
 @app.command("list")
 def list_(
     what: Annotated[
-        str, typer.Argument(help="plans, targets, cases, probes or runs; without it all but runs")
+        str, typer.Argument(help="plans, targets, cases, probes or runs; or a case, for its parameters")
     ] = "",
     json: JsonOption = False,
     store: StoreOption = None,
 ) -> None:
     """List what there is to run, and what has been run."""
-    from bench.catalogue import SECTIONS, rows
+    from bench.catalogue import SECTIONS, parameters, rows
+    from workloads import CASES
 
-    if what and what not in SECTIONS:
-        raise UsageError(f"nothing called {what!r} to list", remedy=f"one of: {', '.join(SECTIONS)}")
+    if what and what not in SECTIONS and what not in CASES:
+        raise UsageError(
+            f"nothing called {what!r} to list", remedy=f"one of: {', '.join(SECTIONS)}, or the name of a case"
+        )
     chosen = [what] if what else [s for s in SECTIONS if s != "runs"]
-    listing = {section: rows(section, store) for section in chosen}
+    listing = {name: parameters(name) if name in CASES else rows(name, store) for name in chosen}
     if json:
         print_json(listing if not what else listing[what])
         return
@@ -155,10 +169,21 @@ def resume(
     engine.demand_root()
     with opened(store) as kept:
         again = (Outcome.FAILED, Outcome.NOISY) if failed else ()
-        _conclude(engine.resume(kept.run(run), kept, RunProgress(), again), kept, json)
+        chosen = _latest_unfinished(kept.runs()) if run == "latest" and not failed else kept.run(run)
+        _conclude(engine.resume(chosen, kept, RunProgress(), again), kept, json)
 
 
-def _conclude(finished: "engine.Finished", store: "Store", json: bool) -> None:  # type: ignore[name-defined]  # noqa: F821
+def _latest_unfinished(runs: list[RunRecord]) -> RunRecord:
+    unfinished = [run for run in runs if run.state is RunState.INTERRUPTED]
+    if not unfinished:
+        raise UsageError(
+            "no run is unfinished: nothing to resume",
+            remedy="name a run; with --failed its failed and noisy cells are run again",
+        )
+    return unfinished[-1]
+
+
+def _conclude(finished: "Finished", store: "Store", json: bool) -> None:
     """The same ending for run and resume: the figures, where the report is, the exit code."""
     from bench.appraisal import appraise
     from bench.views import headline, replicates_of, write_reports
@@ -167,7 +192,8 @@ def _conclude(finished: "engine.Finished", store: "Store", json: bool) -> None: 
         replicates = replicates_of(store, finished.run_id)
         run = appraise(store, store.run(finished.run_id), replicates)
         paths = write_reports(store, run, replicates)
-    counts = {str(outcome): count for outcome, count in finished.outcomes.items() if count}
+    outcomes = Counter(str(cell.outcome) for cell in store.cells(finished.run_id))
+    counts = {str(outcome): outcomes[str(outcome)] for outcome in Outcome if outcomes[str(outcome)]}
     if json:
         print_json(
             {"run": finished.run_id, "state": finished.state, "outcomes": counts, "left": finished.left}
@@ -180,8 +206,12 @@ def _conclude(finished: "engine.Finished", store: "Store", json: bool) -> None: 
             f"[bold]{finished.state}[/]: {told or 'no cells'}"
             + (f", {finished.left} not run" if finished.left else "")
         )
-        if finished.state is RunState.INTERRUPTED:
+        if finished.left:
             out.print(f"go on with: kxbench resume {finished.run_id}")
+        elif outcomes["noisy"] or outcomes["failed"]:
+            out.print(f"run the noisy and failed cells again: kxbench resume --failed {finished.run_id}")
+        if len(run.plan["targets"]) > 1:
+            out.print(f"the targets side by side: kxbench compare {finished.run_id}")
         out.print(f"report: {paths[0]}")
     if finished.exit_code:
         raise typer.Exit(finished.exit_code)
@@ -257,19 +287,37 @@ def export(
     format_: Annotated[str, typer.Option("--format", help="json, csv or parquet.")] = "json",
     out_path: Annotated[
         Path | None,
-        typer.Option("--out", help="File (json) or directory (csv, parquet); default: named after the run."),
+        typer.Option("--out", help="File (json) or directory (csv, parquet); default: beside the store."),
     ] = None,
     store: StoreOption = None,
 ) -> None:
     """Export a run with every raw sample. The JSON schema is in docs/export.md."""
     from bench.stored import opened
+    from bench.views import export_path
     from results.export import export_run
 
     with opened(store) as kept:
         chosen = kept.run(run)
         with working(f"exporting {chosen.cells_planned} cells"):
-            path = export_run(kept, chosen.run_id, format_, out_path)
+            path = export_run(kept, chosen.run_id, format_, out_path or export_path(kept, chosen, format_))
         out.print(str(path), markup=False)
+
+
+@app.command()
+def delete(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or the beginning of one.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    store: StoreOption = None,
+) -> None:
+    """Remove a run and its samples from the store, for good."""
+    from bench.stored import opened
+
+    with opened(store) as kept:
+        chosen = kept.run(run)
+        if not yes and not typer.confirm(f"delete run {chosen.run_id} ({chosen.plan_name}) and its samples?"):
+            raise typer.Exit(EXIT_NEGATIVE)
+        kept.delete_run(chosen.run_id)
+        out.print(f"deleted {chosen.run_id}", markup=False)
 
 
 @app.command("import")

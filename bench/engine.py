@@ -19,7 +19,7 @@ from bench.signals import Interrupted, Interrupts, interruptible
 from probes import PROBES, make_probe
 from results.store import Store
 from targets import check_name, make_target
-from targets.lab import Lab
+from targets.lab import Lab, living
 from vocabulary import (
     CaseKind,
     CellRecord,
@@ -142,6 +142,8 @@ class _Run:
         self.reporter.stage("making the namespaces")
         with interrupts.held():
             lab = stack.enter_context(Lab(self.run.run_id))
+        if others := [run for run in living() if run != self.run.run_id]:
+            self.reporter.note(f"{', '.join(others)} is going on too: each run is noise to the other")
         targets = {name: make_target(name, lab) for name in dict.fromkeys(c.target for c in self.cells)}
         absent = {name: why for name, target in targets.items() if (why := target.missing())}
         for name, target in targets.items():

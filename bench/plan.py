@@ -119,13 +119,29 @@ def parse(data: Mapping[str, Any], where: str) -> Plan:
         ) from error
 
 
-def explain(error: ValidationError) -> str:
-    """Pydantic's findings, a line each: key, what is wrong, what was given."""
+_SAID = {
+    "extra_forbidden": "no such key",
+    "missing": "is missing",
+    "tuple_type": "should be a list (or one value)",
+    "list_type": "should be a list",
+    "dict_type": "should be a table, { key = value }",
+    "model_type": "should be a table, { key = value }",
+}
+"""Pydantic's words where people would use others."""
+
+
+def explain(error: ValidationError, known: Sequence[str] = ()) -> str:
+    """Pydantic's findings: key, what is wrong, what was given; of ``known`` keys the one that was meant."""
     lines = []
     for item in error.errors(include_url=False):
-        key = ".".join(str(part) for part in item["loc"]) or "(plan)"
+        key = ".".join(str(part) for part in item["loc"]) or "the plan"
+        said = _SAID.get(item["type"]) or item["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        near = (
+            get_close_matches(str(item["loc"][-1]), known, n=1) if item["type"] == "extra_forbidden" else []
+        )
+        hint = f", did you mean {near[0]}?" if near else ""
         given = "" if item["type"] in {"missing", "value_error"} else f" (got {str(item['input'])[:60]!r})"
-        lines.append(f"{key}: {item['msg'].removeprefix('Value error, ')}{given}")
+        lines.append(f"{key}: {said}{hint}{given}")
     return "; ".join(lines)
 
 
@@ -136,7 +152,9 @@ def check_params(kind: CaseKind, params: Mapping[str, Any], where: str) -> BaseM
     except ValidationError as error:
         known = ", ".join(kind.params.model_fields) or "none"
         raise UsageError(
-            f"case {kind.name}: {explain(error)}", where=where, remedy=f"{kind.name} takes: {known}"
+            f"case {kind.name}: {explain(error, list(kind.params.model_fields))}",
+            where=where,
+            remedy=f"{kind.name} takes: {known}; `kxbench list {kind.name}` explains them",
         ) from error
 
 
@@ -215,12 +233,18 @@ def validate(plan: Plan, where: str, case_kind: Callable[[str], CaseKind], probe
     seen: set[str] = set()
     for number, case in enumerate(plan.cases):
         place = f"{where}: cases.{number}"
-        kind = case_kind(case.kind)
+        try:
+            kind = case_kind(case.kind)
+        except UsageError as error:
+            raise UsageError(error.what, where=place, remedy=error.remedy) from error
         for name in itertools.chain(*case.probes):
             if name not in probes:
                 raise UsageError(
                     f"unknown probe {name!r}", where=place, remedy=f"probes: {', '.join(probes)}"
                 )
+            if name not in kind.probes:
+                fitting = f"probes that do: {', '.join(kind.probes)}" if kind.probes else "it has no probes"
+                raise UsageError(f"probe {name} says nothing of {kind.name}", where=place, remedy=fitting)
         for params in variants(case):
             check_params(kind, params, place)
             identity = case_id(case.kind, params)

@@ -35,7 +35,7 @@ class Interrupts:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """One that comes inside the ``with`` is raised at its end: for steps that cannot be left half done."""
+        """One that comes inside the ``with`` is raised at its end: for steps not to be left half done."""
         self._held += 1
         try:
             yield

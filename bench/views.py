@@ -1,8 +1,9 @@
 """What the commands show of stored runs: figures, cells, comparisons."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from vocabulary import (
     UsageError,
 )
 
-REPORTS = "reports"
+REPORTS, EXPORTS = "reports", "exports"
 LEAST = 3  # deployments for an interval worth showing: of two, Student's t makes one of decades
 
 
@@ -33,9 +34,14 @@ def replicates_of(store: Store, run_id: str) -> Replicates:
 
 def summary_of(run: RunRecord, replicates: Replicates) -> list[SummaryRow]:
     """Every series of a run over its deployments, in the plan's order."""
-    rows = statistics.summarise(replicates, seed=run.seed)
+    rows = [_told(row) for row in statistics.summarise(replicates, seed=run.seed)]
     order = {key: place for place, key in enumerate(_plan_order(run))}
     return sorted(rows, key=lambda row: order.get((row.case, row.target, row.probed), len(order)))
+
+
+def _told(row: SummaryRow) -> SummaryRow:
+    """Without an interval where there are too few deployments for one worth showing."""
+    return row if row.deployments >= LEAST else replace(row, low=math.nan, high=math.nan)
 
 
 def _plan_order(run: RunRecord) -> Iterator[tuple[str, str, bool]]:
@@ -55,15 +61,25 @@ def finite(value: Any) -> Any:
     return value
 
 
-def interval(low: float, high: float, unit: str, deployments: int) -> str:
+def interval(low: float, high: float, unit: str) -> str:
     """``low .. high`` in the unit's own scale, or a word where too few deployments give none."""
-    if deployments < LEAST or not (math.isfinite(low) and math.isfinite(high)):
+    if not (math.isfinite(low) and math.isfinite(high)):
         return "too few deployments"
     return f"{quantity(low, unit)} .. {quantity(high, unit)}"
 
 
+def _demand_kind(run: RunRecord, kind: str | None) -> None:
+    """Raises UsageError for a kind of case that the run's plan does not have."""
+    kinds = sorted({case["kind"] for case in run.plan["cases"]})
+    if kind is not None and kind not in kinds:
+        raise UsageError(
+            f"--only {kind}: run {run.run_id} has no such case", remedy=f"it has: {', '.join(kinds)}"
+        )
+
+
 def show_cells(store: Store, run: RunRecord, kind: str | None, _all: bool, json: bool) -> None:
     """Every cell in the order run, with its outcome and reason."""
+    _demand_kind(run, kind)
     cells = [cell for cell in store.cells(run.run_id) if kind in (None, cell.kind)]
     if json:
         print_json(finite([asdict(cell) for cell in cells]))
@@ -85,6 +101,7 @@ def show_cells(store: Store, run: RunRecord, kind: str | None, _all: bool, json:
 def show_run(store: Store, run: RunRecord, kind: str | None, all_: bool, json: bool) -> None:
     """The figures of a run: by default those of cells without probes that have a better and a worse, without
     counts of what did not happen."""
+    _demand_kind(run, kind)
     with working("reading samples"):
         summary = summary_of(run, replicates_of(store, run.run_id))
     rows = [
@@ -104,14 +121,15 @@ def show_run(store: Store, run: RunRecord, kind: str | None, all_: bool, json: b
 def _figures(title: str, rows: list[SummaryRow]) -> None:
     print_table(
         title,
-        ["target", "case", "series", "median", "95 % interval", "deployments"],
+        ["target", "case", "series", "median", "95 % interval", "deployments", ""],
         [
             (
                 *(row.target, row.case + (" (probed)" if row.probed else ""), row.series),
                 *(
                     quantity(row.estimate, row.unit),
-                    interval(row.low, row.high, row.unit, row.deployments),
+                    interval(row.low, row.high, row.unit),
                     row.deployments,
+                    row.note,
                 ),
             )
             for row in rows
@@ -125,7 +143,9 @@ HEADLINES: tuple[tuple[str, str, str], ...] = (
     ("null", "system_call", "null system call"),
     ("fork", "parent", "fork, return in the parent"),
     ("fork", "child", "fork, first instruction in the child"),
-    ("exec", "to_main", "fork and exec to main"),
+    ("exec", "to_main", "exec to main"),
+    ("cow", "write", "copy-on-write, a page"),
+    ("ctxsw", "switch", "context switch"),
     ("pipe", "one_way", "pipe, one way"),
     ("sysv_mq", "one_way", "SysV message queue, one way"),
     ("posix_mq", "one_way", "POSIX message queue, one way"),
@@ -138,10 +158,13 @@ HEADLINES: tuple[tuple[str, str, str], ...] = (
     ("update", "stall", "longest stall of a caller in an update"),
     ("redis", "latency", "Redis, latency at a fixed rate"),
     ("redis", "throughput", "Redis, saturated"),
+    ("redis_sweep", "knee_rate", "Redis, highest rate before the knee"),
     ("http", "latency", "HTTP, latency at a fixed rate"),
     ("http", "throughput", "HTTP, saturated"),
+    ("http_sweep", "knee_rate", "HTTP, highest rate before the knee"),
     ("dns", "latency", "DNS, latency at a fixed rate"),
     ("dns", "throughput", "DNS, saturated"),
+    ("dns_sweep", "knee_rate", "DNS, highest rate before the knee"),
     ("redis_bgsave", "fork", "Redis BGSAVE, fork"),
 )
 
@@ -149,22 +172,29 @@ HEADLINES: tuple[tuple[str, str, str], ...] = (
 def headline(run: RunRecord, replicates: Replicates) -> None:
     """The few figures everybody asks for first."""
     rows = [row for row in summary_of(run, replicates) if not row.probed]
-    lines = []
-    for kind, metric, called in HEADLINES:
-        for row in rows:
-            if (row.kind, row.metric) == (kind, metric) and row.source != "probe":
-                labels = ",".join(f"{k}={v}" for k, v in row.labels.items())
-                variant = " ".join(filter(None, [row.case.removeprefix(kind).strip("[]"), labels]))
-                lines.append(
-                    (
-                        *(row.target, called, variant, quantity(row.estimate, row.unit)),
-                        *(interval(row.low, row.high, row.unit, row.deployments), row.deployments),
-                    )
-                )
+    lines = [
+        (
+            *(row.target, called, _variant(row), quantity(row.estimate, row.unit)),
+            *(interval(row.low, row.high, row.unit), row.deployments, row.note),
+        )
+        for kind, metric, called in HEADLINES
+        for row in rows
+        if (row.kind, row.metric) == (kind, metric) and row.source != "probe"
+    ]
     if lines:
         print_table(
-            "", ["target", "what", "with", "median", "95 % interval", "deployments"], lines, right=("median",)
+            "",
+            ["target", "what", "with", "median", "95 % interval", "deployments", ""],
+            lines,
+            right=("median",),
         )
+
+
+def _variant(row: SummaryRow) -> str:
+    """The case's parameters and the series' labels, each once."""
+    parameters = row.case.removeprefix(row.kind).strip("[]").split(",")
+    labels = [f"{key}={value}" for key, value in row.labels.items()]
+    return " ".join(filter(None, dict.fromkeys(parameters + labels)))
 
 
 def comparisons_within(run: RunRecord, replicates: Replicates) -> list[ComparisonRow]:
@@ -197,7 +227,7 @@ def show_comparison(store: Store, a: RunRecord, b: RunRecord | None, all_: bool,
         rows = statistics.compare_runs(*sides, names=(a.run_id, b.run_id))
         for difference in differences(a.environment, b.environment):
             err.print(f"  the machines differ: {difference}", markup=False)
-    listed = [row for row in rows if all_ or row.significant]
+    listed = [row for row in rows if row.significant or (all_ and row.better != "neither")]
     if json:
         print_json([as_json(row) for row in listed])
         return
@@ -205,13 +235,18 @@ def show_comparison(store: Store, a: RunRecord, b: RunRecord | None, all_: bool,
         _differences(listed)
     found = sum(row.significant for row in rows)
     judged = sum(not row.note for row in rows)
+    unjudged = Counter(row.note for row in rows if row.note and row.better != "neither")
     out.print(f"{found} of {judged} judged series differ significantly (5 % over all of them together)")
+    for note, count in unjudged.most_common(3):
+        out.print(f"  {count} not judged: {note}", markup=False)
+    if not all_ and judged:
+        out.print("  --all shows every series")
 
 
 def _differences(rows: list[ComparisonRow]) -> None:
     print_table(
         "",
-        ["case", "series", "a", "b", "b/a", "95 % interval", "p (Holm)", ""],
+        ["case", "series", "a", "b", "b/a", "95 % interval", "p (Holm)", "verdict"],
         [
             (
                 *(
@@ -227,6 +262,12 @@ def _differences(rows: list[ComparisonRow]) -> None:
         ],
         right=("a", "b", "b/a", "p (Holm)"),
     )
+
+
+def export_path(store: Store, run: RunRecord, format_: str) -> Path:
+    """Where an export goes unless told: beside the store, named after the run."""
+    name = f"{run.run_id}.json" if format_ == "json" else f"{run.run_id}-{format_}"
+    return store.samples_dir.parent / EXPORTS / name
 
 
 def report_folder(store: Store, run_id: str) -> Path:

@@ -40,6 +40,11 @@ def leftovers() -> list[Leftover]:
     return [item for run in _runs() if is_dead(run) for item in _belongings(run)]
 
 
+def living() -> list[str]:
+    """The runs that are going on, by id, whoever's."""
+    return [run for run in _runs() if not is_dead(run)]
+
+
 def remove(items: Iterable[Leftover]) -> None:
     """Remove all that is left of the runs of ``items``; a run that is alive (again) is not touched.
 

@@ -96,6 +96,9 @@ def test_a_wrong_key_is_named(changes: dict[str, object], named: str) -> None:
         ({"kind": "fork", "params": {"dirty_mib": -1}}, "dirty_mib"),
         ({"kind": "fork", "params": {"dirtymib": 1}}, "dirtymib"),
         ({"kind": "fork", "probes": ["nosuch"]}, "nosuch"),
+        ({"kind": "fork", "probes": ["wire"]}, "fork, sched, memory"),
+        ({"kind": "redis", "params": {"key": 3}}, "did you mean keys"),
+        ({"kind": "redis", "params": {"rate_per_s": "fast"}}, "should be a list"),
         ({"kind": "fork", "grid": {"dirty_mib": [1, 1]}}, "twice"),
     ],
 )
@@ -103,6 +106,7 @@ def test_a_case_is_checked_against_its_kind(case: dict[str, object], named: str)
     with pytest.raises(UsageError) as caught:
         validate(plan_of(cases=[case]), "test", case_kind, PROBES)
     assert named in f"{caught.value} {caught.value.remedy}"
+    assert caught.value.where == "test: cases.0"
 
 
 def test_a_plan_that_is_not_toml_names_the_file_and_line(tmp_path: Path) -> None:

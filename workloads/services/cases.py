@@ -15,14 +15,14 @@ from workloads.services.workload import Ready, Workload
 class ServiceCase:
     """A case kind on one workload. Its parameters are a model with the workload's own and the case's."""
 
-    probes: tuple[str, ...]
+    probes: tuple[str, ...] = ()  # the workload's, unless the kind has its own
     apart = True  # from the generator's CPUs; not where the server is to have all it can get
 
     def __init__(
         self, name: str, summary: str, workload: Workload[Any, Any], params: type[BaseModel]
     ) -> None:
         self.name, self.summary, self.workload, self.params = name, summary, workload, params
-        self.probes = workload.probes
+        self.probes = self.probes or workload.probes
 
     @property
     def needs(self) -> frozenset[Capability]:
