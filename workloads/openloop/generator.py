@@ -1,7 +1,7 @@
 """Runs the generator in a place and reads what it measured."""
 
 import subprocess
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -154,7 +154,16 @@ def doubts(samples: Iterable[Samples]) -> list[str]:
     if limited:
         return ["the generator's own limit was met before the server's knee"] if limited[0].values[0] else []
     return [
-        "the generator did not keep up" + "".join(f" at {k}={v}" for k, v in s.labels.items())
+        "the generator did not keep up"
+        + "".join(f" at {k}={v}" for k, v in s.labels.items())
+        + _waited([other for other in items if other.labels == s.labels])
         for s in items
         if s.metric.name == "saturated" and s.values[0]
     ]
+
+
+def _waited(samples: Sequence[Samples]) -> str:
+    """Whether it was the machine: the generator was ready to run and had no CPU."""
+    waited_ms = one(samples, "run_delay") / 1e6
+    remedy = "stop other work" if waited_ms >= 1 else "lower the rate, or give it a core of its own"
+    return f" (it waited {waited_ms:.0f} ms for a CPU: {remedy})"
