@@ -1,6 +1,7 @@
 """Opening the database: which one, its settings, and its schema brought up to date."""
 
 import os
+import shlex
 import sqlite3
 from pathlib import Path
 
@@ -48,10 +49,12 @@ def url_of(where: str | Path | None) -> URL:
 
 
 def _sqlite(path: Path) -> tuple[Engine, bool]:
-    """The engine and whether it may write. A store on a read-only medium opens for reading."""
+    """The engine and whether it may write. A store on a read-only medium opens for reading.
+
+    At most the last directory is made: a whole missing tree is more likely a slip of the pen."""
     writable = not path.exists() or _can_write(path)
     if writable:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_last_directory(path.parent)
 
     def connected() -> sqlite3.Connection:
         name = path.as_uri() + ("?mode=rwc" if writable else "?mode=ro&immutable=1")
@@ -69,6 +72,17 @@ def _sqlite(path: Path) -> tuple[Engine, bool]:
     return create_engine(
         "sqlite://", creator=connected, poolclass=QueuePool, json_serializer=to_json
     ), writable
+
+
+def _make_last_directory(directory: Path) -> None:
+    """Raises StoreError where its parent is missing too, OSError where it cannot be made."""
+    if not directory.parent.exists():
+        raise StoreError(
+            f"there is no directory {directory.parent}",
+            where=str(directory),
+            remedy=f"check the name, or make it first: mkdir -p {shlex.quote(str(directory))}",
+        )
+    directory.mkdir(exist_ok=True)
 
 
 def _can_write(path: Path) -> bool:

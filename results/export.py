@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from results.exporters import EXPORTERS
-from results.faults import storing
+from results.faults import READING_IN, WRITING_OUT, storing
 from results.schema import FORMAT, VERSION, CellV1, HeaderV1
 from results.store import Store
 from vocabulary import RunRecord, StoreError, UsageError
@@ -31,7 +31,7 @@ def export_run(store: Store, run_id: str, format_: str = "json", out: Path | Non
     run = store.run(run_id)
     out = out or Path(f"{run.run_id}.json" if format_ == "json" else f"{run.run_id}-{format_}")
     unfinished = out.with_name(out.name + ".part")
-    with storing("the run was not exported", str(out)):
+    with storing("the run was not exported", str(out), WRITING_OUT):
         if format_ == "json":
             return _file(store, run, out / f"{run.run_id}.json" if out.is_dir() else out)
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -64,12 +64,14 @@ def import_json(store: Store, path: Path) -> RunRecord:
 
     A file as we write it is read a cell at a time; one that was reformatted is read whole. Raises
     StoreError naming the file and the place if it is not such a file, or the run is in the store already."""
-    with storing("the export cannot be read", str(path)):
+    with storing("the export cannot be read", str(path), READING_IN):
         parts = _parts(path)
         run = _header(next(parts), path)
         if any(known.run_id == run.run_id for known in store.runs()):
             raise StoreError(
-                f"run {run.run_id} is in the store already", where=str(path), remedy="delete it there first"
+                f"run {run.run_id} is in the store already",
+                where=str(path),
+                remedy=f"keep that one, or remove it first with `kxbench delete {run.run_id}`",
             )
         store.create_run(run)
         try:

@@ -13,7 +13,7 @@ from plotly.offline import get_plotlyjs
 
 from results.charts import charts
 from results.curves import Curves
-from results.faults import storing
+from results.faults import WRITING_OUT, storing
 from results.references import Reference, load
 from results.samples import write_durably
 from results.view import View, view, when
@@ -48,7 +48,7 @@ def write_report(
     curves, references = curves or Curves(), load() if references is None else references
     shown = view(run, cells, summary, comparisons, overheads, curves, references, environment, sources)
     pages = out_dir / "report.html", out_dir / "report.md"
-    with storing("the report was not written", str(out_dir)):
+    with storing("the report was not written", str(out_dir), WRITING_OUT):
         out_dir.mkdir(parents=True, exist_ok=True)
         for path, content in zip(pages, (_html(shown, references), _markdown(shown)), strict=True):
             write_durably(path, content.encode("utf-8", "replace"))

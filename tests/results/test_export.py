@@ -202,6 +202,9 @@ def test_where_it_writes(full: Store, tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(StoreError, match="not exported"):
         export_run(full, RUN_ID, "json", tmp_path / f"{RUN_ID}.json" / "below.json")
     assert not list(tmp_path.glob("*.part"))
+    with pytest.raises(StoreError, match="not exported") as refused:
+        export_run(full, RUN_ID, "json", Path("/proc/out.json"))
+    assert "check the directory" in refused.value.remedy and "restore" not in refused.value.remedy
 
 
 def test_a_failed_export_leaves_nothing(full: Store, tmp_path: Path) -> None:
@@ -267,14 +270,19 @@ def test_other_files_are_not_imported(store: Store, tmp_path: Path) -> None:
         (tmp_path / "x.json").write_bytes(content)
         with pytest.raises(StoreError):
             import_json(store, tmp_path / "x.json")
-    with pytest.raises(StoreError, match=r"gone\.json"):
+    with pytest.raises(StoreError, match=r"gone\.json") as refused:
         import_json(store, tmp_path / "gone.json")
+    assert "check the name" in refused.value.remedy
+    with pytest.raises(StoreError) as refused:
+        import_json(store, tmp_path)
+    assert "name the file in it" in refused.value.remedy
     assert store.runs() == []
 
 
 def test_importing_twice_is_refused(full: Store, tmp_path: Path) -> None:
     export = export_run(full, RUN_ID, "json", tmp_path / "x.json")
     before = list(full.samples(RUN_ID))
-    with pytest.raises(StoreError, match="in the store already"):
+    with pytest.raises(StoreError, match="in the store already") as refused:
         import_json(full, export)
+    assert f"kxbench delete {RUN_ID}" in refused.value.remedy
     assert len(list(full.samples(RUN_ID))) == len(before)

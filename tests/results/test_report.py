@@ -300,6 +300,9 @@ def test_where_it_cannot_write_it_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="report was not written"):
         write_report(tmp_path / "file" / "below", a_run(), [], [])
+    with pytest.raises(StoreError, match="report was not written") as refused:
+        write_report(Path("/proc/out"), a_run(), [], [])
+    assert "check the directory" in refused.value.remedy and "--out" in refused.value.remedy
 
 
 def _browse(page: Path, profile: Path, *more: str) -> tuple[str, str]:

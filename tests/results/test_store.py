@@ -283,6 +283,16 @@ def test_places(tmp_path: Path) -> None:
     assert "part of the path is a file" in refused.value.remedy
 
 
+@pytest.mark.parametrize("name", ["no/such/dir/x.sqlite", "no/such/dir"])
+def test_at_most_the_last_directory_is_made(tmp_path: Path, name: str) -> None:
+    with pytest.raises(StoreError, match="there is no directory") as refused:
+        Store.open(tmp_path / name)
+    assert f"mkdir -p {tmp_path}/no/such/dir" in refused.value.remedy
+    assert not any(tmp_path.iterdir())
+    with Store.open(tmp_path / "new" / "x.sqlite"):
+        assert (tmp_path / "new" / "x.sqlite").is_file()
+
+
 @pytest.mark.parametrize("text", ["", "\\", "\\u0041", "\\\\u0000", "a\x00b", "\udcff\udc80", HOSTILE])
 def test_free_text_survives(text: str) -> None:
     assert unescape(escape(text)) == text

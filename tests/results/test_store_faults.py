@@ -135,7 +135,7 @@ def test_read_only_disk_can_be_read_and_says_so_when_written(small_disk: Path) -
             store.add_cell(RUN_ID, a_cell(1), [])
         assert "writable" in refused.value.remedy
     with pytest.raises(StoreError, match="Read-only") as refused:
-        Store.open(small_disk / "another" / "store")
+        Store.open(small_disk / "another")
     assert "writable" in refused.value.remedy
     with pytest.raises(StoreError) as refused:
         Store.open(small_disk / "another.sqlite")
