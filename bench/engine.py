@@ -116,7 +116,8 @@ class _Run:
                     registered = True
                     self.reporter.began(self.run, len(self.cells))
                     self._cells(*prepared)
-                    state = RunState.FINISHED
+                    if self.done == len(self.cells):  # else its budget ran out: resume may go on
+                        state = RunState.FINISHED
             except Interrupted as interrupt:
                 if not registered:
                     raise  # nothing was measured: there is no run to tell of
@@ -181,7 +182,7 @@ class _Run:
                 now = time.monotonic()
                 if now - began + (now - block_began) > self.plan.budget_s:
                     self.reporter.note(
-                        f"the budget of {self.plan.budget_s:.0f} s leaves no time for block {cell.block}: "
+                        f"the budget of {self.plan.budget_s:.0f} s leaves no time for block {cell.block + 1}: "
                         f"{len(self.cells) - self.done} cells not run ({per_block} a block)"
                     )
                     return

@@ -76,3 +76,16 @@ def test_a_killed_server_or_generator_fails_its_cell_and_the_run_goes_on(suite: 
     assert redis["outcome"] == "failed"
     assert "SIGKILL" in redis["reason"] or "signal 9" in redis["reason"]
     assert next(c for c in cells if c["kind"] == "null")["outcome"] in ("ok", "noisy")
+
+
+def test_a_run_whose_budget_is_spent_stops_after_a_block_and_goes_on_when_told(suite: Suite) -> None:
+    plan = suite.plan(FAST, FORK, blocks=30, more="budget_s = 1.5")
+    done = suite("run", str(plan))
+    assert done.returncode == 0, done.stderr
+    assert "budget" in done.stderr
+    assert "kxbench resume" in done.stdout
+    before = cells_of(suite)
+    assert 2 <= len(before) < 60
+    assert len(before) % 2 == 0  # whole blocks
+    suite("resume")
+    assert len(cells_of(suite)) > len(before)

@@ -73,6 +73,30 @@ def test_exports_hold_the_samples(measured: Suite, tmp_path: Path, kind: str) ->
         assert list(out.rglob("*.parquet"))
 
 
+def test_a_run_taken_in_elsewhere_says_the_same(measured: Suite, tmp_path: Path) -> None:
+    out = tmp_path / "run.json"
+    assert measured("export", "latest", "--out", str(out)).returncode == 0
+    other = Suite(tmp_path)
+    taken = other("import", str(out))
+    assert taken.returncode == 0, taken.stderr
+    assert other.json("show", "latest", "--all") == measured.json("show", "latest", "--all")
+    assert other("import", str(out)).returncode != 0
+    assert other("delete", taken.stdout.strip(), "--yes").returncode == 0
+    assert other.json("list", "runs") == []
+
+
+def test_a_case_says_what_it_takes(measured: Suite) -> None:
+    rows = {row["parameter"]: row for row in measured.json("list", "fork")}
+    assert rows["pages"]["may be"] == "default | huge | none"
+    assert all(row["meaning"] for row in rows.values())
+
+
+def test_nothing_is_resumed_where_nothing_is_unfinished(measured: Suite) -> None:
+    done = measured("resume")
+    assert done.returncode == 2
+    assert "nothing to resume" in done.stderr
+
+
 def test_a_run_compared_with_itself_differs_in_nothing(measured: Suite) -> None:
     rows = measured.json("compare", "latest", "latest", "--all")
     assert rows
