@@ -182,7 +182,7 @@ class _Run:
                 now = time.monotonic()
                 if now - began + (now - block_began) > self.plan.budget_s:
                     self.reporter.note(
-                        f"the budget of {self.plan.budget_s:.0f} s leaves no time for block {cell.block + 1}: "
+                        f"the budget of {self.plan.budget_s:.0f} s has no time for block {cell.block + 1}: "
                         f"{len(self.cells) - self.done} cells not run ({per_block} a block)"
                     )
                     return
