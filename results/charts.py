@@ -11,7 +11,7 @@ import numpy as np
 from results.curves import PHASE, Curves, Floats, Line, RateCurve
 from results.families import family_of, rank
 from results.figures import parameters, words
-from results.published import published
+from results.published import at_conditions, published
 from results.references import Reference
 from results.units import scale
 
@@ -22,7 +22,8 @@ _BUDGET = 150_000
 """Numbers of all distributions together: some 7 characters each, so about 1 MB. Runs with more lines get
 fewer points a line."""
 _FEWEST = 40
-_FEWEST_EACH = 8  # samples of a deployment: of fewer the table says all
+_FEWEST_EACH = 8  # samples of a deployment that some line of a chart must have: of fewer the table says all
+_FEWEST_ALL = 3  # samples of a line, all deployments together: of fewer there is no curve
 
 
 def charts(curves: Curves, references: Sequence[Reference], targets: Sequence[str]) -> dict[str, list[Chart]]:
@@ -31,17 +32,57 @@ def charts(curves: Curves, references: Sequence[Reference], targets: Sequence[st
     found: dict[str, list[Chart]] = defaultdict(list)
     for curve in _grouped_rates(curves.rates):
         found[family_of(curve[0].kind).key].append(_rate_chart(curve, targets))
-    for lines in _grouped_lines(
-        [line for line in curves.lines if line.count >= _FEWEST_EACH * line.deployments]
-    ):
-        for part in range(0, len(lines), _MOST_LINES):
-            chart = _distribution(lines[part : part + _MOST_LINES], references, targets, most)
-            found[family_of(lines[0].kind).key].append(chart)
+    for lines in _grouped_lines(curves.lines):
+        drawn = [line for line in lines if line.count >= _FEWEST_ALL]
+        if not _worth_drawing(lines):
+            continue
+        aside = _aside(lines, targets)
+        for part in range(0, len(drawn), _MOST_LINES):
+            chart = _distribution(drawn[part : part + _MOST_LINES], references, targets, most)
+            if len(drawn) > _MOST_LINES:
+                chart["title"] += f", part {part // _MOST_LINES + 1} of {-(-len(drawn) // _MOST_LINES)}"
+            chart["note"] = " ".join(filter(None, (chart["note"], aside)))
+            found[family_of(drawn[0].kind).key].append(chart)
     for key, members in found.items():
         members.sort(key=lambda chart: chart.pop("rank"))
         for number, chart in enumerate(members):
             chart["id"] = f"chart-{key}-{number}"
     return found
+
+
+def _worth_drawing(lines: Sequence[Line]) -> bool:
+    return any(line.count >= max(_FEWEST_ALL, _FEWEST_EACH * line.deployments) for line in lines)
+
+
+def _aside(lines: Sequence[Line], targets: Sequence[str]) -> str:
+    """Which lines are coarse or left out, and why: none is missing without a word."""
+    one_case = len({line.case for line in lines}) == 1
+    told = []
+    for what, chosen in (
+        ("Left out, too few samples for a curve", [x for x in lines if x.count < _FEWEST_ALL]),
+        (
+            "Coarse, of few samples",
+            [x for x in lines if _FEWEST_ALL <= x.count < _FEWEST_EACH * x.deployments],
+        ),
+    ):
+        names = [f"{_name(line, targets, one_case) or line.case} ({line.count})" for line in chosen]
+        if names:
+            told.append(f"{what}: {'; '.join(names)}.")
+    return " ".join(told)
+
+
+def undrawn(curves: Curves) -> dict[str, str]:
+    """Of each family by its key, which metrics have no chart as every deployment gave a few samples only."""
+    metrics: dict[str, dict[str, dict[str, None]]] = defaultdict(lambda: defaultdict(dict))
+    for lines in _grouped_lines(curves.lines):
+        first = lines[0]
+        if first.unit != "1" and not _worth_drawing(lines):
+            name = first.metric + (f" (probe {first.probe})" if first.probe else "")
+            metrics[family_of(first.kind).key][first.kind][name] = None
+    return {
+        key: "; ".join(f"{kind}: {', '.join(names)}" for kind, names in kinds.items())
+        for key, kinds in metrics.items()
+    }
 
 
 def _grouped_lines(lines: Sequence[Line]) -> list[list[Line]]:
@@ -100,7 +141,15 @@ def _distribution(
             {
                 "low": r.low / by.size,
                 "high": r.high / by.size,
-                "text": f"{r.system}: {r.event}, {published(r.low, r.high, r.unit)}",
+                "text": " ".join(
+                    filter(
+                        None,
+                        (
+                            f"{r.system}: {r.event}, {published(r.low, r.high, r.unit)}",
+                            at_conditions(r.conditions),
+                        ),
+                    )
+                ),
             }
             for r in here
             if r.low is not None and r.high is not None

@@ -115,8 +115,7 @@ def curves_of(contents: Iterable[tuple[CellRecord, list[Samples]]]) -> Curves:
                 entry.counts.append(count)
     trusted = list((by_outcome[Outcome.NOISY] | by_outcome[Outcome.OK]).values())
     drawn = [e for e in trusted if e.samples.metric.better is not Better.NEITHER]
-    lines = [_line(entry) for entry in drawn if sum(entry.counts) > 2]
-    return Curves(tuple(lines), tuple(_rates(trusted)))
+    return Curves(tuple(map(_line, drawn)), tuple(_rates(trusted)))
 
 
 def _thinned(samples: Samples) -> tuple[Floats, int]:

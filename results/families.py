@@ -1,5 +1,6 @@
 """What the report groups by: kinds of case that answer one question, and the figures that stand for them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -62,7 +63,13 @@ FAMILIES = (
         "Redis",
         "How soon are requests answered at a given rate, where is the knee, and what does BGSAVE do?",
         ("redis",),
-        (("redis", "latency"), ("redis", "knee_rate"), ("redis", "throughput"), ("redis_bgsave", "fork")),
+        (
+            ("redis", "latency"),
+            ("redis", "knee_rate"),
+            ("redis_sweep", "knee_rate"),
+            ("redis", "throughput"),
+            ("redis_bgsave", "fork"),
+        ),
     ),
     Family(
         "http",
@@ -70,7 +77,7 @@ FAMILIES = (
         "HTTP",
         "How soon are pages served at a given rate, and where is the knee?",
         ("http",),
-        (("http", "latency"), ("http", "knee_rate"), ("http", "throughput")),
+        (("http", "latency"), ("http", "knee_rate"), ("http_sweep", "knee_rate"), ("http", "throughput")),
     ),
     Family(
         "dns",
@@ -78,7 +85,7 @@ FAMILIES = (
         "DNS",
         "How soon are queries answered at a given rate, and where is the knee?",
         ("dns",),
-        (("dns", "latency"), ("dns", "knee_rate"), ("dns", "throughput")),
+        (("dns", "latency"), ("dns", "knee_rate"), ("dns_sweep", "knee_rate"), ("dns", "throughput")),
     ),
     Family(
         "kernel",
@@ -89,6 +96,39 @@ FAMILIES = (
         (("null", "system_call"), ("null", "yield"), ("null", "futex_wake"), ("ctxsw", "switch")),
     ),
 )
+_SERVICES = {"redis": "Redis", "http": "HTTP", "dns": "DNS"}
+CALLED: Mapping[tuple[str, str], str] = {
+    ("null", "system_call"): "null system call",
+    ("null", "yield"): "yield",
+    ("null", "futex_wake"): "futex wake",
+    ("ctxsw", "switch"): "context switch",
+    ("fork", "parent"): "fork, return in the parent",
+    ("fork", "child"): "fork, first instruction in the child",
+    ("fork", "total"): "fork to wait's return",
+    ("cow", "write"): "copy-on-write, a page",
+    ("exec", "to_main"): "exec to main",
+    ("exec", "total"): "exec to wait's return",
+    ("pipe", "one_way"): "pipe, one way",
+    ("sysv_mq", "one_way"): "SysV message queue, one way",
+    ("posix_mq", "one_way"): "POSIX message queue, one way",
+    ("kill", "one_way"): "signal, one way",
+    ("exitwait", "one_way"): "exit to wait's return",
+    ("sysv_shm", "one_way"): "SysV shared memory, one way",
+    ("posix_shm", "one_way"): "POSIX shared memory, one way",
+    ("dlopen", "open"): "dlopen",
+    ("dlopen", "total"): "dlopen and first call",
+    ("update", "total"): "online library update",
+    ("update", "stall"): "longest stall of a caller in an update",
+    ("redis_bgsave", "fork"): "Redis BGSAVE, fork",
+    **{(kind, "latency"): f"{name}, latency at a fixed rate" for kind, name in _SERVICES.items()},
+    **{(kind, "throughput"): f"{name}, saturated" for kind, name in _SERVICES.items()},
+    **{(kind, "knee_rate"): f"{name}, highest rate before the knee" for kind, name in _SERVICES.items()},
+    **{
+        (f"{kind}_sweep", "knee_rate"): f"{name}, highest rate before the knee"
+        for kind, name in _SERVICES.items()
+    },
+}
+"""What a person calls a (kind, metric): as the command line does."""
 OTHER = Family("other", "Other", "Other", "Cases that no family of this report takes.", (), ())
 
 
@@ -97,6 +137,11 @@ def family_of(kind: str) -> Family:
         if any(kind == known or kind.startswith(known + "_") for known in family.kinds):
             return family
     return OTHER
+
+
+def called(kind: str, metric: str) -> str:
+    """In plain words; of what has none, its own names."""
+    return CALLED.get((kind, metric)) or f"{kind}, {metric}".replace("_", " ")
 
 
 def rank(kind: str, metric: str) -> int:

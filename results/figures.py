@@ -29,7 +29,11 @@ class Figure:
 
     @property
     def text(self) -> str:
-        return f"{self.estimate} {self.unit}".rstrip() + (f" ({self.interval})" if self.known else "")
+        return f"{self.estimate} {self.unit}".rstrip() + f" ({self.interval})"
+
+    @property
+    def interval_with_unit(self) -> str:
+        return f"{self.interval} {self.unit}".rstrip() if self.known else self.interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +83,17 @@ def parameters(case: str, kind: str) -> str:
     return inside[1:-1].replace(",", ", ") if inside.startswith("[") else inside
 
 
+LEAST = 3  # deployments or pairs for an interval worth showing: of two, Student's t makes one of decades
+
+
 def figure_of(row: SummaryRow) -> Figure:
     by = scale(row.estimate, row.unit, family_of(row.kind).key)
+    known = math.isfinite(row.high - row.low)
+    few = not known and row.deployments < LEAST
     return Figure(
         estimate=by.number(row.estimate),
-        interval=between(row.low, row.high, by, row.estimate),
-        known=math.isfinite(row.high - row.low),
+        interval="too few deployments" if few else between(row.low, row.high, by, row.estimate),
+        known=known,
         unit=by.name,
         p05=by.number(row.p05, row.estimate),
         p95=by.number(row.p95, row.estimate),
@@ -106,7 +115,14 @@ def _verdict(row: ComparisonRow) -> str:
 def against_of(row: ComparisonRow | None) -> Against | None:
     if row is None:
         return None
-    return Against(row.b, ratio(row.ratio), ratio_between(row.low, row.high), _verdict(row), row.note)
+    return Against(row.b, ratio(row.ratio), interval_of(row), _verdict(row), row.note)
+
+
+def interval_of(row: ComparisonRow) -> str:
+    """Of the ratio, or why there is none."""
+    if row.pairs < LEAST and not math.isfinite(row.high - row.low):
+        return "too few pairs"
+    return ratio_between(row.low, row.high)
 
 
 def difference_of(row: ComparisonRow) -> Difference:
@@ -119,7 +135,7 @@ def difference_of(row: ComparisonRow) -> Difference:
         a=by.text(row.estimate_a),
         b=f"{by.number(row.estimate_b, row.estimate_a)} {by.name}".rstrip(),
         ratio=ratio(row.ratio),
-        interval=ratio_between(row.low, row.high),
+        interval=interval_of(row),
         p=p,
         verdict=_verdict(row),
     )

@@ -1,11 +1,12 @@
 """Published figures beside what was measured here of the same event."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from results.families import Family
-from results.figures import figure_of, parameters
+from results.figures import figure_of, parameters, words
 from results.references import Reference
 from results.units import scale
 from vocabulary import SummaryRow
@@ -33,18 +34,42 @@ def published(low: float, high: float, unit: str, family: str = "") -> str:
 def _like(reference: Reference, rows: Sequence[SummaryRow]) -> Iterable[SummaryRow]:
     """The figures here of the event that was published: of each metric the first case, and the last where
     the table does not grow long by it."""
-    wanted = {f"{key}={value}" for key, value in reference.params.items()}
+    wanted = _texts(reference.params)
+    labels = _texts(reference.labels)
     for name in reference.charts:
         here = [
             row
             for row in rows
             if f"{row.kind}.{row.metric}" == name
             and not row.probed
-            and wanted <= set(parameters(row.case, row.kind).split(", "))
+            and wanted.items() <= _ours(reference, row).items()
+            and labels.items() <= _texts(row.labels).items()
         ]
         yield from here[:1]
         if len(reference.charts) < 3:
             yield from here[1:][-1:]
+
+
+def _texts(mapping: Mapping[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in mapping.items()}
+
+
+def _ours(reference: Reference, row: SummaryRow) -> dict[str, str]:
+    """The parameters of the case, and those that ``reference.here`` says it has by default."""
+    said = (pair.partition("=") for pair in parameters(row.case, row.kind).split(", ") if pair)
+    return _texts(reference.here) | {key: value for key, _, value in said}
+
+
+def at_conditions(conditions: Mapping[str, Any]) -> str:
+    """``at pipeline 16, connections 30``; empty where nothing is said."""
+    return f"at {words(conditions)}" if conditions else ""
+
+
+def _measured(reference: Reference, row: SummaryRow, first_target: str) -> tuple[str, str]:
+    ours = _ours(reference, row)
+    at = at_conditions({key: ours[key] for key in reference.conditions if key in ours})
+    target = row.target if row.target != first_target else ""
+    return ", ".join(filter(None, (row.case, words(row.labels), at, target))), figure_of(row).text
 
 
 def published_of(
@@ -63,10 +88,7 @@ def published_of(
             value = one.words
             if one.low is not None and one.high is not None:
                 value = ("about " if one.about else "") + published(one.low, one.high, one.unit, family.key)
-            values.append((one.system, value))
-        measured = [
-            (row.case if row.target == rows[0].target else f"{row.case}, {row.target}", figure_of(row).text)
-            for row in _like(members[0], rows)
-        ]
+            values.append((", ".join(filter(None, (one.system, at_conditions(one.conditions)))), value))
+        measured = [_measured(members[0], row, rows[0].target) for row in _like(members[0], rows)]
         found.append(Published(event, tuple(values), tuple(measured), where))
     return found

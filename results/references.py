@@ -13,7 +13,9 @@ FILE = Path(__file__).parent / "references.toml"
 class Reference:
     """A figure of a paper. ``low`` equals ``high`` for a single value; both are None where ``words`` were
     published instead. ``charts`` are the ``kind.metric`` whose charts show it as a
-    line; ``params`` those of the cases that are like it, all if empty."""
+    line; ``params`` and ``labels`` those of the cases and series that are like it, all if empty.
+    ``conditions`` are parameters that it was published at and ours may differ in; ``here`` is what ours are
+    where the case does not say."""
 
     family: str
     system: str
@@ -28,6 +30,9 @@ class Reference:
     about: bool
     charts: tuple[str, ...]
     params: Mapping[str, Any]
+    labels: Mapping[str, Any]
+    conditions: Mapping[str, Any]
+    here: Mapping[str, Any]
 
 
 def load(path: Path = FILE) -> tuple[Reference, ...]:
@@ -48,6 +53,9 @@ def load(path: Path = FILE) -> tuple[Reference, ...]:
             about=figure.get("about", False),
             charts=tuple(figure.get("charts", ())),
             params=figure.get("params", {}),
+            labels=figure.get("labels", {}),
+            conditions=figure.get("conditions", {}),
+            here=figure.get("here", {}),
         )
         for figure in data["figures"]
     )

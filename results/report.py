@@ -11,12 +11,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from results.charts import charts
+from results.charts import charts, undrawn
 from results.curves import Curves
 from results.faults import WRITING_OUT, storing
+from results.legend import COSTS_NOTE, LEGEND
 from results.references import Reference, load
 from results.samples import write_durably
-from results.view import View, view, when
+from results.view import View, in_short, view, when
 from vocabulary import CellRecord, ComparisonRow, RunRecord, SourceRow, SummaryRow
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -95,6 +96,7 @@ def _environment(escaped: bool) -> Environment:
         "cell": table_cell,
         "fenced": fenced,
         "when": when,
+        "short": in_short,
         "tail": lambda text: text[-_LONGEST_CONSOLE:],
     }
     return made
@@ -107,7 +109,10 @@ def _html(shown: View, references: Sequence[Reference]) -> str:
         .get_template("report.html.j2")
         .render(
             view=shown,
+            legend=LEGEND,
+            costs_note=COSTS_NOTE,
             charts=drawn,
+            undrawn=undrawn(shown.curves),
             plotly=Markup(get_plotlyjs()),
             style=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
             script=Markup((_TEMPLATES / "report.js").read_text(encoding="utf-8")),
@@ -116,4 +121,8 @@ def _html(shown: View, references: Sequence[Reference]) -> str:
 
 
 def _markdown(shown: View) -> str:
-    return _environment(False).get_template("report.md.j2").render(view=shown)
+    return (
+        _environment(False)
+        .get_template("report.md.j2")
+        .render(view=shown, legend=LEGEND, costs_note=COSTS_NOTE)
+    )

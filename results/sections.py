@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from results.families import FAMILIES, OTHER, Family, family_of, rank
+from results.families import FAMILIES, OTHER, Family, called, family_of, rank
 from results.figures import Against, Figure, against_of, figure_of, parameters, words
 from results.published import Published, published_of
 from results.references import Reference
@@ -151,6 +151,6 @@ def _headlines(family: Family, rows: Sequence[SummaryRow]) -> Iterable[Headline]
     for case, series in list(chosen)[:_MOST_HEADLINES]:
         members = [row for row in plain if (row.case, row.series) == (case, series)]
         one = members[0]
-        what = " ".join(filter(None, (one.kind, one.metric.replace("_", " "), words(one.labels))))
+        detail = ", ".join(filter(None, (parameters(case, one.kind), words(one.labels))))
         figures = tuple((row.target, figure_of(row)) for row in members)
-        yield Headline(what, parameters(case, one.kind), figures)
+        yield Headline(called(one.kind, one.metric), detail, figures)

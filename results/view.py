@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from results.agreement import Agreement, agreement_of, agreements
+from results.costs import Costs, costs_of
 from results.curves import Curves
 from results.figures import Difference, difference_of
 from results.references import Reference
 from results.sections import Section, outcomes_of, sections_of
+from results.troubles import Trouble, troubles_of
 from results.units import duration, quantity
-from vocabulary import Better, CellRecord, ComparisonRow, Outcome, RunRecord, SourceRow, SummaryRow
+from vocabulary import CellRecord, ComparisonRow, RunRecord, SourceRow, SummaryRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +25,8 @@ class View:
     sections: tuple[Section, ...]
     comparisons: tuple[Difference, ...]
     agreements: tuple[Agreement, ...]
-    overheads: tuple[Difference, ...]
-    not_ok: tuple[CellRecord, ...]
+    costs: tuple[Costs, ...]
+    troubles: tuple[Trouble, ...]
     environment: tuple[tuple[str, str], ...]
     curves: Curves = field(default_factory=Curves)
 
@@ -49,13 +51,16 @@ def view(
         sections=sections_of(cells, summary, comparisons, references, targets),
         comparisons=tuple(difference_of(row) for row in comparisons),
         agreements=tuple(agreements(summary) if sources is None else map(agreement_of, sources)),
-        overheads=tuple(
-            difference_of(row) for row in overheads if row.better != Better.NEITHER and row.estimate_a
-        ),
-        not_ok=tuple(cell for cell in cells if cell.outcome is not Outcome.OK),
+        costs=costs_of(overheads),
+        troubles=troubles_of(cells),
         environment=tuple(environment or _flat(run.environment)),
         curves=curves,
     )
+
+
+def in_short(warning: str) -> str:
+    """What a warning says before its details and advice."""
+    return min(warning.partition(" (")[0], warning.partition(": ")[0], key=len)
 
 
 def when(seconds: float | None) -> str:

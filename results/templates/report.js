@@ -131,7 +131,10 @@
           hovertemplate: `${label} %{y:.4~g} ${safe(chart.unit)} at %{x:,} /s<br>answered %{customdata[0]} /s, %{customdata[1]}<extra></extra>`,
         });
       });
-      line.rate.forEach((rate, at) => { if (line.saturated[at] && !line.name.includes("probe")) notes.push(`${several ? `${line.name}, ` : ""}${thousands(rate)}/s: the ${line.saturated[at]} could not keep up (open markers)${line.saturated[at] === "generator" ? "; the server's latency is not known there" : ""}.`); });
+      for (const who of line.name.includes("probe") ? [] : ["server", "generator"]) {
+        const behind = line.rate.filter((_, at) => line.saturated[at] === who).map(thousands);
+        if (behind.length) notes.push(`${several ? `${line.name}: ` : ""}the ${who} could not keep up at ${behind.join(", ")}/s (open markers)${who === "generator" ? "; the server's latency is not known there" : ""}.`);
+      }
       if (line.knee) {
         shapes.push({ type: "line", xref: "x", yref: "paper", x0: line.knee, x1: line.knee, y0: 0, y1: 1, line: { color: colours[number % colours.length], width: 1.5, dash: "dash" } });
         annotations.push({ xref: "x", yref: "paper", x: line.knee, y: 1, text: `knee ${thousands(line.knee)}/s`, showarrow: false, textangle: -90, xanchor: "right", yanchor: "top", font: { size: 11, color: colour("--soft") } });

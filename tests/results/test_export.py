@@ -202,9 +202,9 @@ def test_where_it_writes(full: Store, tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(StoreError, match="not exported"):
         export_run(full, RUN_ID, "json", tmp_path / f"{RUN_ID}.json" / "below.json")
     assert not list(tmp_path.glob("*.part"))
-    with pytest.raises(StoreError, match="not exported") as refused:
+    with pytest.raises(StoreError, match="not exported") as failed:
         export_run(full, RUN_ID, "json", Path("/proc/out.json"))
-    assert "check the directory" in refused.value.remedy and "restore" not in refused.value.remedy
+    assert "check the directory" in failed.value.remedy and "restore" not in failed.value.remedy
 
 
 def test_a_failed_export_leaves_nothing(full: Store, tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_every_section_and_table_is_there_and_labelled(one: tuple[str, str, made
     anchors = {link["href"] for link in page.all("a")}
     assert {f"#{family.key}" for family in FAMILIES} <= anchors
     assert page.elements.count(("table", {})) + one[0].count("<table class") == one[0].count("<caption")
-    assert all(head.get("scope") in ("col", "row") for head in page.all("th"))
+    assert all(head.get("scope") in ("col", "row", "rowgroup") for head in page.all("th"))
     for words in (
         "Made-up processor",
         "seed 42",
@@ -139,8 +139,126 @@ def test_every_cell_that_is_not_ok_is_named_with_reason_and_console(
         for where in (text, one[1]):
             assert cell.case in where
             assert cell.reason in where
-            assert f"cell {cell.index}" in where
-            assert cell.console.strip() in where
+            assert f"block {cell.block + 1}, cell {cell.index}" in where
+            if cell.outcome is Outcome.FAILED:
+                assert cell.console.strip() in where
+
+
+def test_cells_that_are_not_ok_are_told_once_a_reason(tmp_path: Path) -> None:
+    cells = [
+        a_cell(i, block=i, outcome=Outcome.NOISY, reason=f"steal took {20 + i}% of 50%", console="server log")
+        for i in range(12)
+    ]
+    cells += [
+        a_cell(20 + i, {"x": 1}, block=i, outcome=Outcome.FAILED, reason="signal 9", console=f"log {i}")
+        for i in range(5)
+    ]
+    cells.append(a_cell(30, {"x": 1}, outcome=Outcome.FAILED, reason="signal 11", console=""))
+    html, markdown = (page.read_text() for page in write_report(tmp_path, a_run(), cells, []))
+    assert html.count('<article class="cell') == markdown.count("\n### ") == 3
+    for text in (Page(html).text, markdown):
+        assert text.count("steal took 20–31% of 50%") == 1
+        assert "signal 9" in text and "signal 11" in text and "signal 9–11" not in text
+        assert "server log" not in text
+        assert "log 2" in text and "log 3" not in text and "consoles of 2 more" in text
+        assert "block 12, cell 11" in text
+
+
+def test_warnings_and_legend_come_before_the_cards_and_take_little_room(
+    one: tuple[str, str, made_up.Contents],
+) -> None:
+    head = one[0].partition('<div class="cards">')[0]
+    summary = re.search(r'<details class="warnings".*?<summary>(.*?)</summary>', head, re.DOTALL)
+    assert summary and "2 warnings" in summary[1]
+    assert "other guests of this host took CPU time; the CPU changes its frequency</span>" in summary[1]
+    legend = head.partition('<details class="legend"')[2]
+    for word in ("deployments / samples", "Noisy", "95 %", "same unit", "is better"):
+        assert word in legend and word in one[1], word
+
+
+def test_cards_speak_plainly_with_units(one: tuple[str, str, made_up.Contents]) -> None:
+    cards = Page(one[0].partition('<div class="cards">')[2].partition("<noscript>")[0]).text
+    assert re.search(
+        r"fork, return in the parent\s+dirty_mib=1, pages=default\s+\d+\.\d µs\s+[\d.]+–[\d.]+ µs", cards
+    )
+    for words in (
+        "exit to wait's return",
+        "SysV message queue, one way",
+        "Redis, highest rate before the knee",
+    ):
+        assert words in cards, words
+    assert "one_way" not in cards
+
+
+def test_two_deployments_are_too_few_for_an_interval(tmp_path: Path) -> None:
+    row = made_up.summary_of(made_up.contents(blocks=2))[0]
+    few = replace(row, low=math.nan, high=math.nan, deployments=2)
+    for page in write_report(tmp_path, a_run(), [a_cell()], [few]):
+        assert "too few deployments" in page.read_text() and "no interval" not in page.read_text()
+
+
+def _cost(tmp_path: Path, **changes: Any) -> str:
+    rows = made_up.overheads_of(made_up.summary_of(made_up.contents(blocks=3)))
+    row = next(r for r in rows if r.metric == "one_way")
+    usual: dict[str, Any] = {"low": 1.1, "high": 1.3, "ratio": 1.2, "pairs": 5, "note": ""}
+    row = replace(row, **usual | changes)
+    html, markdown = (p.read_text() for p in write_report(tmp_path, a_run(), [], [], overheads=[row]))
+    table = re.search(r'<table class="costs">(.*?)</table>', html, re.DOTALL)
+    assert table
+    line = next(line for line in markdown.splitlines() if line.startswith("| pipe "))
+    told = re.findall(r'<td><span class="verdict [a-z]+">(.*?)</span></td>', table[1])
+    assert len(told) == 1 and f"| {told[0]} |" in line
+    return line
+
+
+def test_costs_say_which_way_they_go(tmp_path: Path) -> None:
+    more = {"ratio": 1.57, "low": 1.4, "high": 1.7}
+    less = {"ratio": 0.8, "low": 0.7, "high": 0.9}
+    assert "| 1.20× | 1.10×–1.30× | costs: 20 % more | 5 |" in _cost(tmp_path)
+    assert "| costs: 16.6 times as much |" in _cost(tmp_path, ratio=16.6, low=15.0, high=18.0)
+    assert "| no cost: 57 % more |" in _cost(tmp_path, better="higher", **more)
+    assert "| costs: 20 % less |" in _cost(tmp_path, better="higher", **less)
+    assert "| no cost: 20 % less |" in _cost(tmp_path, **less)
+    assert "| within the noise |" in _cost(tmp_path, low=0.9)
+    unknown: dict[str, Any] = {"pairs": 1, "low": 0.0, "high": math.inf}
+    for few in (unknown, {"pairs": 2}):
+        line = _cost(tmp_path, better="higher", **few)
+        assert "| too few pairs |" in line and "×" not in line and "cost" not in line
+
+
+def test_charts_draw_what_the_tables_have_or_say_what_they_leave_out(tmp_path: Path) -> None:
+    child = replace(some().metric, name="child")
+    sizes = {1: [10.0] * 100, 256: [20.0, 30.0, 40.0], 1024: [50.0]}
+    made = [
+        (a_cell(i, {"dirty_mib": mib}), [some(values), some([1.0], child)])
+        for i, (mib, values) in enumerate(sizes.items())
+    ]
+    html, _ = write_report(
+        tmp_path, a_run(), [c for c, _ in made], made_up.summary_of(made), [], curves_of(made)
+    )
+    text = html.read_text(encoding="utf-8")
+    [chart] = _charts(text)
+    assert [line["name"] for line in chart["lines"]] == ["dirty_mib=1", "dirty_mib=256"]
+    assert "Left out, too few samples for a curve: dirty_mib=1024 (1)." in chart["note"]
+    assert "Coarse, of few samples: dirty_mib=256 (3)." in chart["note"]
+    assert "fork: child." in Page(text).text.partition("Without a chart")[2]
+
+
+def test_redis_is_compared_with_gets_alone_and_at_said_conditions(tmp_path: Path) -> None:
+    metric = Metric("throughput", "ops/s", Clock.MONOTONIC, Better.HIGHER)
+    made = []
+    for index, params in enumerate(({}, {"pipeline": 16})):
+        series = [
+            some([4e4 + index], metric, labels={"op": "get"}),
+            some([5e4], metric, labels={"op": "set"}),
+        ]
+        made.append((a_cell(index, params, kind="redis"), series))
+    _, markdown = write_report(tmp_path, a_run(), [c for c, _ in made], made_up.summary_of(made))
+    line = next(x for x in markdown.read_text().splitlines() if x.startswith("| Redis GET |"))
+    assert "(Unikraft, at pipeline 16, connections 30)" in line
+    assert "(redis, op get, at pipeline 1, connections 16)" in line
+    assert "(redis[pipeline=16], op get, at pipeline 16, connections 16)" in line
+    assert "op set" not in line
 
 
 def test_figures_are_those_of_the_summary(one: tuple[str, str, made_up.Contents]) -> None:
@@ -173,7 +291,8 @@ def test_probes_agree_and_cost(one: tuple[str, str, made_up.Contents]) -> None:
     )
     assert "at 5\u202f000/s" in agreement and "(wire)" in agreement
     overhead = one[1].partition("## What the probes cost")[2].partition("\n## ")[0]
-    assert re.search(r"\| pipe\[size=1\] \| one_way@program \| .* \| ipc \| \d\.\d+× \| .*×–.*× \|", overhead)
+    assert re.search(r"\| pipe size=1 \| ipc \| one_way \| .* \| \d\.\d+× \| .*×–.*× \| .* \| 3 \|", overhead)
+    assert "latency at 5\u202f000/s (generator)" in overhead
 
 
 def test_differences_of_sources_are_shown_with_their_interval(tmp_path: Path) -> None:
@@ -208,7 +327,7 @@ def test_what_was_not_tested_has_no_verdict(tmp_path: Path) -> None:
         row, low=0.0, high=math.inf, p_value=math.nan, p_adjusted=math.nan, significant=False, pairs=1
     )
     html, markdown = (page.read_text() for page in write_report(tmp_path, a_run(), [], [], overheads=[bare]))
-    assert "no interval" in html and "no interval" in markdown
+    assert "too few pairs" in html and "too few pairs" in markdown
     assert "no difference found" not in Page(html).text
 
 
@@ -330,7 +449,7 @@ def test_a_browser_draws_it_without_a_word_on_the_console(
     assert len(opened) > 10
     assert len(re.findall(r'<figure[^>]*data-drawn="yes"', document)) == len(opened)
     assert document.count('class="main-svg"') >= len(opened)
-    assert "the generator could not keep up" in document
+    assert "the generator could not keep up at 24" in document
 
 
 def test_a_browser_finds_hostile_text_harmless(tmp_path: Path) -> None:

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.views import HEADLINES
+from results.costs import series_words
 from results.curves import curves_of, quantiles
-from results.families import OTHER, family_of
+from results.families import CALLED, FAMILIES, OTHER, called, family_of
 from results.figures import parameters, words
 from results.published import published
 from results.references import load
@@ -80,6 +82,20 @@ def test_families_take_kinds_by_beginning() -> None:
     assert (
         words({"phase": "during", "rate_per_s": 20000, "tool": "wrk"}) == "during, at 20\u202f000/s, tool wrk"
     )
+
+
+def test_headlines_have_the_words_of_the_command_line() -> None:
+    assert {pair for family in FAMILIES for pair in family.headlines} <= set(CALLED)
+    for kind, metric, words_ in HEADLINES:
+        assert called(kind, metric) == words_
+    assert called("made_up", "some_thing") == "made up, some thing"
+
+
+def test_series_in_words() -> None:
+    assert series_words("latency{rate_per_s=10000}@generator") == "latency at 10\u202f000/s (generator)"
+    assert series_words("throughput{op=get,tool=x}@native") == "throughput op get, tool x (native)"
+    assert series_words("parent@program") == "parent"
+    assert series_words("odd") == "odd"
 
 
 def test_references_are_those_of_the_papers() -> None:
