@@ -2,6 +2,7 @@
 
 Values are in the unit that the chart's axis names and have four significant digits."""
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -85,10 +86,15 @@ def undrawn(curves: Curves) -> dict[str, str]:
     }
 
 
+def _natural(line: Line) -> str:
+    """By case, its numbers by size: cells come in a shuffled order."""
+    return re.sub(r"\d+", lambda found: found[0].rjust(20, "0"), line.case)
+
+
 def _grouped_lines(lines: Sequence[Line]) -> list[list[Line]]:
     """One chart a metric and source of a kind; of what is watched before and during an event, one a case."""
     grouped: dict[tuple[str, ...], list[Line]] = defaultdict(list)
-    for line in lines:
+    for line in sorted(lines, key=_natural):
         phases = line.case if PHASE in line.labels else ""
         grouped[line.kind, line.metric, line.source, line.probe, phases].append(line)
     return list(grouped.values())

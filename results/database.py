@@ -9,7 +9,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, inspect, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
-from results.faults import storing
+from results.faults import OPENING, storing
 from results.tables import to_json
 from vocabulary import StoreError, UsageError
 
@@ -94,7 +94,7 @@ def connect(url: URL) -> tuple[Engine, bool]:
 
     Raises StoreError when it cannot be reached, is not ours, is corrupt or is of a newer kxbench."""
     where = describe(url)
-    with storing("the store cannot be opened", where):
+    with storing("the store cannot be opened", where, OPENING):
         if url.drivername == "sqlite":
             engine, writable = _sqlite(Path(str(url.database)))
         else:

@@ -30,6 +30,9 @@ _BY_ERRNO = {
 _OTHER_PLACE = "name another place with --out"
 _BAD_NAME = "a part of the path is a file; check the name"
 
+OPENING: Mapping[int, str] = {errno.ENOENT: "no directory can be made there: check it, or name another store"}
+"""For the store itself."""
+
 WRITING_OUT: Mapping[int, str] = {
     errno.ENOSPC: f"free some space, or {_OTHER_PLACE}",
     errno.EDQUOT: f"free some space, or {_OTHER_PLACE}",

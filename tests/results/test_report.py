@@ -231,7 +231,7 @@ def test_charts_draw_what_the_tables_have_or_say_what_they_leave_out(tmp_path: P
     sizes = {1: [10.0] * 100, 256: [20.0, 30.0, 40.0], 1024: [50.0]}
     made = [
         (a_cell(i, {"dirty_mib": mib}), [some(values), some([1.0], child)])
-        for i, (mib, values) in enumerate(sizes.items())
+        for i, (mib, values) in enumerate(reversed(sizes.items()))
     ]
     html, _ = write_report(
         tmp_path, a_run(), [c for c, _ in made], made_up.summary_of(made), [], curves_of(made)

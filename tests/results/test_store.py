@@ -289,6 +289,9 @@ def test_at_most_the_last_directory_is_made(tmp_path: Path, name: str) -> None:
         Store.open(tmp_path / name)
     assert f"mkdir -p {tmp_path}/no/such/dir" in refused.value.remedy
     assert not any(tmp_path.iterdir())
+    with pytest.raises(StoreError, match="cannot be opened") as refused:
+        Store.open("/proc/nosuch/x.sqlite")
+    assert "check it" in refused.value.remedy
     with Store.open(tmp_path / "new" / "x.sqlite"):
         assert (tmp_path / "new" / "x.sqlite").is_file()
 
