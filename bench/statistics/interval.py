@@ -80,4 +80,5 @@ def interval(
     if logarithmic:
         # a factor beyond a float's range is no bound at all, and must not overflow
         return estimate * math.exp(-min(half, 700)), estimate * math.exp(min(half, 700))
-    return estimate - half, estimate + half
+    floor = 0.0 if min(r.minimum for r in replicates) >= 0 else -math.inf  # no negative rates or counts
+    return max(estimate - half, floor), estimate + half

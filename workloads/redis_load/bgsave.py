@@ -148,7 +148,6 @@ class BgsaveCase(ServiceCase):
     BGSAVE follows another. Probes are on during the second."""
 
     probes = ("fork", "wire", "sched", "memory")
-    apart = False  # the child that saves would share its parent's CPUs, and nobody runs Redis so
 
     def measure(self, params: Any, ready: Ready[Any], context: CaseContext) -> list[Samples]:
         assert isinstance(params, RedisBgsave)

@@ -16,7 +16,6 @@ class ServiceCase:
     """A case kind on one workload. Its parameters are a model with the workload's own and the case's."""
 
     probes: tuple[str, ...] = ()  # the workload's, unless the kind has its own
-    apart = True  # from the generator's CPUs; not where the server is to have all it can get
 
     def __init__(
         self, name: str, summary: str, workload: Workload[Any, Any], params: type[BaseModel]
@@ -34,7 +33,7 @@ class ServiceCase:
     def run(self, params: BaseModel, deployment: Deployment, context: CaseContext) -> list[Samples]:
         """Measure once on a fresh deployment. Raises TargetError, UnsupportedError."""
         assert isinstance(params, self.params)
-        with self.workload.ready(params, deployment, context, apart=self.apart) as ready:
+        with self.workload.ready(params, deployment, context) as ready:
             return self.measure(params, ready, context)
 
     def measure(self, params: Any, ready: Ready[Any], context: CaseContext) -> list[Samples]:

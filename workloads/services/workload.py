@@ -68,17 +68,14 @@ class Workload(ABC, Generic[P, D]):
         """Its native generator's closed loop at saturation. Raises TargetError."""
 
     @contextmanager
-    def ready(
-        self, params: P, deployment: Deployment, context: CaseContext, *, apart: bool = True
-    ) -> Iterator[Ready[D]]:
-        """The service started on the deployment, filled and checked, inside the ``with``. ``apart``: kept to
-        the CPUs that the generator does not use."""
+    def ready(self, params: P, deployment: Deployment, context: CaseContext) -> Iterator[Ready[D]]:
+        """The service started on the deployment, off the generator's CPUs, filled and checked, inside the
+        ``with``."""
         name = self.kind.value
         context.progress(f"{name}: data set")
         data = self.prepare(params, context)
         context.progress(f"{name}: starting")
-        cpus = context.server_cpus if apart else ()
-        with deployment.serve(replace(self.service(params, data), cpus=cpus)) as endpoint:
+        with deployment.serve(replace(self.service(params, data), cpus=context.server_cpus)) as endpoint:
             context.progress(f"{name}: loading")
             self.fill(params, data, endpoint, context)
             context.progress(f"{name}: correctness")
