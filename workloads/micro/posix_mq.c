@@ -8,12 +8,14 @@
 #include <unistd.h>
 
 #define QUEUED 10 /* the kernel's default limit (mq_overview(7)) */
+#define QUEUED_BYTES 400000 /* two queues fit the default RLIMIT_MSGQUEUE, 819,200 bytes (getrlimit(2)) */
 
 static mqd_t queues[2]; /* by who sends */
 
 static void create(void)
 {
-	struct mq_attr attributes = { .mq_maxmsg = QUEUED, .mq_msgsize = (long)ipc_size };
+	long fit = QUEUED_BYTES / (long)ipc_size;
+	struct mq_attr attributes = { .mq_maxmsg = fit < QUEUED ? fit : QUEUED, .mq_msgsize = (long)ipc_size };
 
 	for (int side = 0; side < 2; side++) {
 		char name[64];
@@ -21,7 +23,7 @@ static void create(void)
 		snprintf(name, sizeof(name), "/kxbench-%ld-%d", (long)getpid(), side);
 		queues[side] = mq_open(name, O_RDWR | O_CREAT | O_EXCL | (ipc_awake ? O_NONBLOCK : 0), 0600, &attributes);
 		if (queues[side] < 0 && (errno == EINVAL || errno == EMFILE))
-			die_unsupported("mq_open: %d messages of %lld bytes are over the system's limits", QUEUED, ipc_size);
+			die_unsupported("mq_open: %ld messages of %lld bytes are over the system's limits", attributes.mq_maxmsg, ipc_size);
 		if (queues[side] < 0)
 			die_errno("mq_open");
 		if (mq_unlink(name))
