@@ -56,6 +56,7 @@ class Plan(BaseModel):
     targets: Annotated[tuple[Name, ...], Field(min_length=1, max_length=16)]
     blocks: Annotated[int, Field(ge=1, le=1000)] = 5
     warmup: Annotated[int, Field(ge=0, le=10, description="blocks run and kept, but not judged")] = 0
+    retries: Annotated[int, Field(ge=0, le=5, description="more tries of a cell that ended noisy")] = 0
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
     budget_s: Annotated[float, Field(gt=0, le=LONGEST_S)] = 3600
     cell_limit_s: Annotated[float, Field(gt=0, le=86400, description="a cell that lasts longer fails")] = 120
