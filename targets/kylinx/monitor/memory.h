@@ -1,0 +1,58 @@
+/* Guest memory of a family: the arena of reference-counted frames, the page tables of its pVMs, the commons.
+ * vcpu.c and hypercall.c use it; it knows nothing of vCPUs but the CR3 it gives them. Thread-safe: vCPU threads call in
+ * parallel (one thread at a time for one space). Addresses are guest-virtual, page-aligned, checked by the callee. */
+#ifndef KX_MEMORY_H
+#define KX_MEMORY_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "../abi/kx_abi.h"
+
+struct space; /* page tables of one pVM */
+
+struct memory_config {
+	int vm_fd;                /* KVM's */
+	uint64_t limit_bytes;     /* of frames the family may hold at once, commons and page tables included */
+	const void *image;        /* host mapping of the image file, page-aligned; NULL for none */
+	uint64_t image_bytes;
+	const void *libos;        /* host bytes of the LibOS's ELF file */
+	uint64_t libos_bytes;
+};
+/* Makes the arena, loads the LibOS, maps text, rodata, data, boot pages and image in the shared subtree. 0 or -errno, with
+ * the reason in *why. */
+int memory_init(const struct memory_config *, const char **why);
+
+struct kx_boot *memory_boot(void);                 /* host view of KX_VA_BOOT */
+const struct kx_libos_header *memory_libos(void);
+/* Host view of length bytes at a commons, LibOS-data or slot-area address; NULL when any of it is outside. The guest can
+ * change it at any time: copy first, then check. */
+void *memory_commons(uint64_t va, size_t length);
+int memory_slot_area(uint32_t slot, bool spawn_pages); /* make the area's pages present (zeroed first page); spawn_pages: the spawn block's too */
+void memory_slot_area_release(uint32_t slot);       /* spawn pages back */
+int64_t memory_commons_grow(uint64_t blocks);       /* as KX_HC_COMMONS */
+uint64_t memory_kernel_page(uint32_t pages, void **host); /* supervisor pages at KX_VA_KERNEL..: guest va, host view; for GDT, TSSs, stubs (mapped executable) */
+
+struct space *space_create(void);                   /* empty but for the shared subtree; NULL: no memory */
+/* Child with the parent's private memory, copied at the first write on either side; the parent's tables are made anew too:
+ * load space_cr3 of both before either runs. Pages around rsp are copied in advance. NULL: no memory (nothing changed). */
+struct space *space_fork(struct space *parent, uint64_t rsp);
+void space_destroy(struct space *);                 /* frames and tables back; the vCPU no longer runs on it */
+uint64_t space_cr3(const struct space *);           /* changes by fork and by operations that take rights away: reload after each call */
+
+enum space_result { SPACE_RESOLVED, SPACE_UPCALL, SPACE_NO_MEMORY };
+/* A page fault at address; present, write, exec: from the error code (or as told by the caller when unknown: see unknown).
+ * regions: host view of the guest's table, count entries. SPACE_UPCALL: the LibOS must decide. */
+struct space_fault { uint64_t address; bool present, write, exec, unknown; };
+enum space_result space_fault(struct space *, const struct space_fault *, const struct kx_region *regions, uint32_t count);
+
+int space_drop(struct space *, uint64_t start, uint64_t length);
+int space_protect(struct space *, uint64_t start, uint64_t length);
+int space_move(struct space *, uint64_t start, uint64_t length, uint64_t to);
+
+struct memory_stats {
+	uint64_t limit, frames_used, frames_peak, commons_bytes, table_pages, cow_copies, cow_reused, cow_pages, faults, zaps;
+};
+void memory_statistics(struct memory_stats *);
+struct space_stats { uint64_t private_bytes, shared_bytes, table_pages; };
+void space_statistics(const struct space *, struct space_stats *);
+#endif
