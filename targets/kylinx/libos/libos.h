@@ -332,7 +332,9 @@ struct kx_object *shm_file_object(struct file *);/* tmpfs file's pages; NULL */
 /* ---- IPC: ipc/ ------------------------------------------------------------------------------------------------------ */
 void ipc_init(void);
 void ipc_proc_exit(struct proc *);               /* SysV undo, shm detach */
-long shm_attach_fork(struct mm *parent, struct mm *child);
+long shm_attach_fork(struct mm *parent, struct mm *child); /* after child has its regions and their files' references */
+void epoll_file_release(struct file *);          /* by file_put when epoll_links is not empty, before ops->release */
+void signalfd_notify(struct proc *);             /* by the signal code whenever a signal became pending, no locks held */
 
 /* ---- signals: signal/ ------------------------------------------------------------------------------------------------ */
 struct kx_siginfo { s32 signo, error, code, pad; u64 a[14]; }; /* siginfo_t's layout, 128 bytes */
@@ -347,6 +349,8 @@ struct sigactions *sigactions_create(void);
 void sigactions_exec(struct proc *);             /* handlers back to default, ignored stay */
 void sigactions_put(struct sigactions *);
 void signal_flush(struct sigpending *);
+int signal_dequeue(struct task *, u64 set, struct kx_siginfo *); /* take a pending signal of set: its number; 0: none (signalfd, sigtimedwait) */
+u64 signal_pending_set(struct task *);           /* pending for it or its process, blocked or not */
 void signal_task_init(struct task *, struct task *from);
 void itimers_exit(struct proc *);
 
