@@ -27,6 +27,7 @@ typedef int64_t s64;
 #define ERESTARTSYS 512           /* restart if the handler has SA_RESTART */
 #define ERESTARTNOINTR 513        /* always restart */
 #define ERESTARTNOHAND 514        /* restart if no handler ran */
+#define ERESTART_RESTARTBLOCK 516 /* -EINTR if a handler ran, else go on with current->restart(current) */
 
 #define __user
 #define likely(x) __builtin_expect(!!(x), 1)
@@ -181,6 +182,7 @@ struct task {                                    /* a thread */
 	bool vfork_borrowed;                         /* runs in its parent's pVM until exec or exit */
 	bool exiting;
 	void *extra[4];
+	u64 real_blocked;                            /* in rt_sigtimedwait: the mask without what it waits for */
 };
 
 struct credentials { u32 uid, euid, suid, fsuid, gid, egid, sgid, fsgid; u32 ngroups, groups[32]; };
@@ -217,6 +219,9 @@ struct proc {                                    /* a process */
 	u32 console;                                 /* of KX_HC_CONSOLE */
 	u64 minor_faults, syscalls;
 	void *extra[4];
+	u32 queued_signals;                          /* against RLIMIT_SIGPENDING */
+	u32 next_timer_id;
+	struct itimer_cpu *itimer_cpu;               /* ITIMER_VIRTUAL, ITIMER_PROF; NULL until used */
 };
 
 struct family {                                  /* one, in .bss */
@@ -336,7 +341,12 @@ long shm_attach_fork(struct mm *parent, struct mm *child); /* after child has it
 void epoll_file_release(struct file *);          /* by file_put when epoll_links is not empty, before ops->release */
 void signalfd_notify(struct proc *);             /* by the signal code whenever a signal became pending, no locks held */
 
-/* ---- signals: signal/ ------------------------------------------------------------------------------------------------ */
+/* ---- signals: signal/ ------------------------------------------------------------------------------------------------
+ * Senders may hold family.tree (it is taken when they do not), no lock below it. A stopped process has stopped set and wait's
+ * word in exit_status until it goes on; its parent's child_wait is woken. A proc of zeroes is a valid start: lists that were
+ * never initialised count as empty.
+ * exit_work calls signal_deliver when signal_due(current), current->restore_blocked, or a system call's result is one of the
+ * ERESTART codes; it may change every register of the frame, so what follows must return by the whole frame. */
 struct kx_siginfo { s32 signo, error, code, pad; u64 a[14]; }; /* siginfo_t's layout, 128 bytes */
 long signal_send_proc(struct proc *, int signo, const struct kx_siginfo *); /* NULL: SI_KERNEL */
 long signal_send_task(struct task *, int signo, const struct kx_siginfo *);
@@ -350,6 +360,7 @@ void sigactions_exec(struct proc *);             /* handlers back to default, ig
 void sigactions_put(struct sigactions *);
 void signal_flush(struct sigpending *);
 int signal_dequeue(struct task *, u64 set, struct kx_siginfo *); /* take a pending signal of set: its number; 0: none (signalfd, sigtimedwait) */
+long syscall_dispatch(struct kx_frame *);        /* core/syscalls.c: does call orig_rax with the frame's arguments: its result; for restarts */
 u64 signal_pending_set(struct task *);           /* pending for it or its process, blocked or not */
 void signal_task_init(struct task *, struct task *from);
 void itimers_exit(struct proc *);
