@@ -12,18 +12,8 @@ from targets.kylinx import abi
 def _compiled(program: str, folder: Path) -> str:
     source, made = folder / "ask.c", folder / "ask"
     source.write_text(program)
-    command = [
-        "gcc",
-        "-std=gnu11",
-        "-Wall",
-        "-Wextra",
-        "-Werror",
-        f"-I{abi.HEADER.parent}",
-        "-o",
-        made,
-        source,
-    ]
-    subprocess.run([*command, str(made), str(source)], check=True)
+    command = ["gcc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", f"-I{abi.HEADER.parent}"]
+    subprocess.run([*command, "-o", str(made), str(source)], check=True)
     return subprocess.run([made], check=True, capture_output=True, text=True).stdout
 
 
