@@ -118,6 +118,8 @@
 /* ---- Vectors in kx_frame.vector ------------------------------------------------------------------------------- */
 #define KX_VECTOR_KICK 0x100 /* no exception: the monitor interrupted the application at the LibOS's request */
 #define KX_VECTOR_SYSCALL 0x101
+#define KX_ERROR_NO_MEMORY 0x80000000 /* in kx_frame.error of a page fault (vector 14): the region allows it, but the family's
+                                         memory limit is reached: out of memory, never "resolved" */
 
 /* ---- Slot states (kx_vcpu.state) ------------------------------------------------------------------------------ */
 #define KX_SLOT_FREE 0
