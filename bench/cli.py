@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench import images
 from bench.console import RunProgress, err, out, print_json, print_table, working
 from vocabulary import (
     EXIT_CELL_FAILED,
@@ -36,6 +37,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 tests failed, 2 wrong usage, 4 this machine lacks something, "
     "5 a cell failed, 6 results could not be kept, 70 a bug, 130/143 interrupted (docs/exit-codes.md).",
 )
+app.add_typer(images.app, name="image")
 
 StoreOption = Annotated[
     str | None,

@@ -13,6 +13,7 @@ from targets.kylinx.image import extras
 from targets.kylinx.image.elf import Elf, is_elf
 from targets.kylinx.image.linker import Linker, Requester
 from targets.kylinx.image.patch import Patched
+from targets.kylinx.image.reader import manifest_path
 from targets.kylinx.image.tree import Tree
 from targets.kylinx.image.writer import Written, write_image
 from vocabulary.errors import HostError, TargetError, UsageError
@@ -41,10 +42,6 @@ class Image:
     @property
     def manifest_path(self) -> Path:
         return manifest_path(self.path)
-
-
-def manifest_path(image: Path) -> Path:
-    return image.with_name(f"{image.stem}.manifest.json")
 
 
 def find_program(name: str) -> Path:
@@ -189,8 +186,8 @@ def _read(path: Path) -> bytes:
         raise HostError(f"cannot be read: {error.strerror}", where=str(path)) from error
 
 
-def build_image(request: Request, out: Path, cache: Path) -> Image:
-    """Make the image at ``out`` and its manifest beside it; patched texts are kept in ``cache`` by build-id.
+def build_image(request: Request, out: Path) -> Image:
+    """Make the image at ``out`` and its manifest beside it.
 
     Raises UsageError for what was asked wrongly, TargetError for a damaged or incomplete program,
     HostError."""

@@ -67,7 +67,7 @@ class Tree:
 
     def add(self, path: Path, *, contents: bool = False) -> Path | None:
         """Take in a host's file, link or directory at its own absolute path, with the directories and
-        symbolic links on the way. Returns where it really is, links followed; None when there is no such file.
+        symbolic links on the way. Returns where it really is, links followed; None when there is none.
 
         ``contents``: of a directory, all below it too. Raises UsageError when it cannot be followed."""
         real = self._walk(_absolute(path))

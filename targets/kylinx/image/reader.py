@@ -1,0 +1,122 @@
+"""Reads images back, believing nothing: for ``image show``, for tests, and to find a fault's symbols."""
+
+import ctypes
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from targets.kylinx import abi
+from targets.kylinx.image.elf import PAGE
+from vocabulary.errors import TargetError
+
+_T = TypeVar("_T", bound=ctypes.LittleEndianStructure)
+_REMEDY = "build it again: kxbench image build"
+
+
+def manifest_path(image: Path) -> Path:
+    """Where an image's manifest is."""
+    return image.with_name(f"{image.stem}.manifest.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file in an image; ``data`` is a symbolic link's target or a regular file's bytes."""
+
+    path: str
+    inode: abi.ImageInode
+    data: bytes
+
+    @property
+    def is_file(self) -> bool:
+        return stat.S_ISREG(self.inode.mode)
+
+
+class ImageReader:
+    """An image in memory. Raises TargetError when it is not one, or damaged."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._data = path.read_bytes()
+        except OSError as error:
+            raise TargetError(f"cannot be read: {error.strerror}", where=str(path), remedy=_REMEDY) from error
+        if len(self._data) < PAGE or self._data[:8] != abi.IMAGE_MAGIC:
+            raise self.wrong("not an image of KylinX")
+        self.header = abi.ImageHeader.from_buffer_copy(self._data)
+        if self.header.version != abi.KX_IMAGE_VERSION:
+            raise self.wrong(f"an image of version {self.header.version}, not {abi.KX_IMAGE_VERSION}")
+        if self.header.bytes != len(self._data):
+            raise self.wrong("the image is cut off or has been added to")
+        header = self.header
+        self._inodes: list[abi.ImageInode] = self._array(abi.ImageInode, header.inode_off, header.inodes)
+        self._dirents: list[abi.ImageDirent] = self._array(abi.ImageDirent, header.dirent_off, header.dirents)
+        self.execs: list[abi.ImageExec] = self._array(abi.ImageExec, header.exec_off, header.execs)
+        self._strings = self.at(header.string_off, header.string_bytes)
+
+    def wrong(self, what: str) -> TargetError:
+        return TargetError(what, where=str(self.path), remedy=_REMEDY)
+
+    def at(self, offset: int, length: int) -> bytes:
+        """Bytes of the image file."""
+        if offset + length > len(self._data):
+            raise self.wrong("an offset in the image lies outside it")
+        return self._data[offset : offset + length]
+
+    def _array(self, kind: type[_T], offset: int, count: int) -> list[_T]:
+        size = ctypes.sizeof(kind)
+        data = self.at(offset, count * size)
+        return [kind.from_buffer_copy(data, at) for at in range(0, count * size, size)]
+
+    def sha256(self) -> str:
+        """Of all after the header's page, computed."""
+        return hashlib.sha256(memoryview(self._data)[PAGE:]).hexdigest()
+
+    def entries(self) -> Iterator[Entry]:
+        """Every file, directory and link, parents first."""
+        if not self._inodes:
+            raise self.wrong("the image has no root directory")
+        seen: set[int] = set()
+        pending = [("/", 0)]
+        while pending:
+            path, number = pending.pop()
+            if number >= len(self._inodes) or number in seen:
+                raise self.wrong("a directory entry leads nowhere, or in a circle")
+            seen.add(number)
+            inode = self._inodes[number]
+            kind = stat.S_IFMT(inode.mode)
+            yield Entry(path, inode, self.at(inode.data, inode.size) if kind != stat.S_IFDIR else b"")
+            if kind == stat.S_IFDIR:
+                for entry in self._dirents[inode.first : inode.first + inode.count]:
+                    name = os.fsdecode(self._strings[entry.name : entry.name + entry.length])
+                    pending.append((f"{path.rstrip('/')}/{name}", entry.inode))
+
+    def exec_of(self, entry: Entry) -> abi.ImageExec | None:
+        """Its patched text, if it has one."""
+        number = entry.inode.exec
+        if number == abi.KX_IMAGE_NONE:
+            return None
+        if number >= len(self.execs):
+            raise self.wrong("a file's patched text lies outside the array")
+        return self.execs[number]
+
+
+def check_image(path: Path) -> dict[str, Any]:
+    """The manifest of an image whose bytes are what the manifest says. Raises TargetError."""
+    image = ImageReader(path)
+    said = manifest_path(path)
+    try:
+        manifest: dict[str, Any] = json.loads(said.read_text(encoding="utf-8"))
+        expected = manifest["sha256"]
+    except (OSError, ValueError, KeyError) as error:
+        raise TargetError(f"its manifest cannot be read: {error}", where=str(said), remedy=_REMEDY) from error
+    found = image.sha256()
+    if not found == expected == bytes(image.header.sha256).hex():
+        raise TargetError(
+            "the image is not what its manifest and header say", where=str(path), remedy=_REMEDY
+        )
+    return manifest
