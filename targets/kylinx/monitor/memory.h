@@ -30,14 +30,18 @@ void *memory_commons(uint64_t va, size_t length);
 int memory_slot_area(uint32_t slot, bool spawn_pages); /* make the area's pages present (zeroed first page); spawn_pages: the spawn block's too */
 void memory_slot_area_release(uint32_t slot);       /* spawn pages back */
 int64_t memory_commons_grow(uint64_t blocks);       /* as KX_HC_COMMONS */
-uint64_t memory_kernel_page(uint32_t pages, void **host); /* supervisor pages at KX_VA_KERNEL..: guest va, host view; for GDT, TSSs, stubs (mapped executable) */
+uint64_t memory_kernel_page(uint32_t pages, void **host); /* supervisor pages at KX_VA_KERNEL..: guest va, host view; for GDT, TSSs, stubs (mapped
+                                                      executable, not writable by the guest: set the accessed bits of descriptors) */
+uint64_t memory_kernel_data(uint32_t pages, void **host); /* the same for stacks of stubs and what else CPL0 writes: writable, not executable */
 
 struct space *space_create(void);                   /* empty but for the shared subtree; NULL: no memory */
 /* Child with the parent's private memory, copied at the first write on either side; the parent's tables are made anew too:
  * load space_cr3 of both before either runs. Pages around rsp are copied in advance. NULL: no memory (nothing changed). */
 struct space *space_fork(struct space *parent, uint64_t rsp);
 void space_destroy(struct space *);                 /* frames and tables back; the vCPU no longer runs on it */
-uint64_t space_cr3(const struct space *);           /* changes by fork and by operations that take rights away: reload after each call */
+/* Changes by fork, by operations that take rights away, and now and then (PWT bit: a flush) by faults: compare and reload
+ * after each call into this file, before the vCPU runs on. Needs EFER.NXE and CR0.WP. */
+uint64_t space_cr3(const struct space *);
 
 enum space_result { SPACE_RESOLVED, SPACE_UPCALL, SPACE_NO_MEMORY };
 /* A page fault at address; present, write, exec: from the error code (or as told by the caller when unknown: see unknown).
@@ -45,8 +49,14 @@ enum space_result { SPACE_RESOLVED, SPACE_UPCALL, SPACE_NO_MEMORY };
 struct space_fault { uint64_t address; bool present, write, exec, unknown; };
 enum space_result space_fault(struct space *, const struct space_fault *, const struct kx_region *regions, uint32_t count);
 
+/* After SPACE_RESOLVED the vCPU has to execute the faulting instruction next (only that makes a shadow MMU see an entry that
+ * replaced another). When it is sent elsewhere instead (a kick, a signal), call this first and reload space_cr3. */
+void space_divert(struct space *);
+
 int space_drop(struct space *, uint64_t start, uint64_t length);
 int space_protect(struct space *, uint64_t start, uint64_t length);
+/* The same with the region table at hand: entries get their new rights at once, without a fault each. */
+int space_protect_as(struct space *, uint64_t start, uint64_t length, const struct kx_region *regions, uint32_t count);
 int space_move(struct space *, uint64_t start, uint64_t length, uint64_t to);
 
 struct memory_stats {
