@@ -1,0 +1,294 @@
+/* A family: its VM, supervisor tables, boot page; starting programs in it; its end. */
+#include <cpuid.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "family.h"
+
+struct family family = { .pool_lock = PTHREAD_MUTEX_INITIALIZER, .pool_wanted = PTHREAD_COND_INITIALIZER };
+
+static const struct { int capability; const char *name; } needed[] = {
+	{ KVM_CAP_SYNC_REGS, "SYNC_REGS" }, { KVM_CAP_IMMEDIATE_EXIT, "IMMEDIATE_EXIT" }, { KVM_CAP_XSAVE, "XSAVE" },
+	{ KVM_CAP_XCRS, "XCRS" }, { KVM_CAP_USER_MEMORY, "USER_MEMORY" },
+};
+
+static void open_kvm(void)
+{
+	family.kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (family.kvm_fd < 0)
+		die("/dev/kvm: %s. KylinX needs KVM: load kvm_intel, kvm_amd or kvm_pvm, and let this user open /dev/kvm", strerror(errno));
+	int version = ioctl(family.kvm_fd, KVM_GET_API_VERSION, 0);
+	if (version != KVM_API_VERSION)
+		die("/dev/kvm speaks version %d of the API, not %d", version, KVM_API_VERSION);
+	for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+		if (ioctl(family.kvm_fd, KVM_CHECK_EXTENSION, needed[i].capability) <= 0)
+			die("this KVM lacks KVM_CAP_%s: a newer kernel is needed", needed[i].name);
+	do
+		family.vm_fd = ioctl(family.kvm_fd, KVM_CREATE_VM, 0);
+	while (family.vm_fd < 0 && errno == EINTR);
+	if (family.vm_fd < 0)
+		die("KVM_CREATE_VM: %s", strerror(errno));
+	family.kvm_kind = !access("/sys/module/kvm_pvm", F_OK) ? "pvm" : !access("/sys/module/kvm_intel", F_OK) ? "vmx" :
+		!access("/sys/module/kvm_amd", F_OK) ? "svm" : "unknown";
+}
+
+/* What KVM supports, as it is; XCR0 is held to x87, SSE and AVX, which the LibOS's save areas have room for. */
+static void read_cpuid(void)
+{
+	const uint32_t room = 256;
+	uint32_t limit = (uint32_t)ioctl(family.kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
+	bool fsgsbase = false, xsave = false;
+
+	family.cpuid = calloc(1, sizeof *family.cpuid + room * sizeof family.cpuid->entries[0]);
+	if (!family.cpuid)
+		die("no memory");
+	family.cpuid->nent = room;
+	if (ioctl(family.kvm_fd, KVM_GET_SUPPORTED_CPUID, family.cpuid))
+		die("KVM_GET_SUPPORTED_CPUID: %s", strerror(errno));
+	family.xcr0 = 3;
+	for (uint32_t i = 0; i < family.cpuid->nent; i++) {
+		struct kvm_cpuid_entry2 *e = &family.cpuid->entries[i];
+
+		if (e->function == 1)
+			xsave = e->ecx & bit_XSAVE;
+		if (e->function == 7 && !e->index)
+			fsgsbase = e->ebx & bit_FSGSBASE;
+		if (e->function == 0xd && !e->index)
+			family.xcr0 |= e->eax & 4;
+	}
+	if (!xsave || !fsgsbase)
+		die("the CPU (or its KVM) lacks %s, which the LibOS needs", xsave ? "FSGSBASE" : "XSAVE");
+	family.max_pvms = family.settings->pvms;
+	if (limit && family.max_pvms + family.settings->pool > limit) {
+		family.max_pvms = limit > family.settings->pool ? limit - family.settings->pool : 1;
+		log_line("KVM has %u vCPUs a VM: at most %u pVMs", limit, family.max_pvms);
+	}
+}
+
+static const void *map_file(const char *what, const char *path, uint64_t *bytes, bool lock_size)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	void *p;
+
+	if (fd < 0 || fstat(fd, &st))
+		die("%s %s: %s", what, path, strerror(errno));
+	if (!S_ISREG(st.st_mode) || st.st_size < KX_PAGE)
+		die("%s %s: not a file of that kind (%lld bytes)", what, path, (long long)st.st_size);
+	*bytes = (uint64_t)st.st_size;
+	p = mmap(NULL, (*bytes + KX_PAGE - 1) & ~(uint64_t)(KX_PAGE - 1), PROT_READ, lock_size ? MAP_SHARED : MAP_PRIVATE, fd, 0);
+	if (p == MAP_FAILED)
+		die("%s %s: mmap: %s", what, path, strerror(errno));
+	close(fd);
+	return p;
+}
+
+static const void *map_image(const char *path, uint64_t *bytes)
+{
+	const struct kx_image_header *h = map_file("image", path, bytes, true);
+
+	if (memcmp(h->magic, "KXIMAGE1", 8) || h->version != KX_IMAGE_VERSION || h->bytes != *bytes)
+		die("image %s: not a KylinX image of version %d, or cut short: make it anew with 'kxbench image build'", path,
+			KX_IMAGE_VERSION);
+	return h;
+}
+
+static void gate(uint8_t *idt, uint32_t vector, uint64_t handler)
+{
+	uint64_t dpl = vector == 3 || vector == 4 ? 3 : 0; /* int3 and into are the application's right */
+	uint64_t g[2] = { (handler & 0xffff) | (uint64_t)SELECTOR_KERNEL_CODE << 16 | 0x8eull << 40 | dpl << 45 |
+		(handler >> 16 & 0xffff) << 48, handler >> 32 };
+
+	memcpy(idt + vector * 16, g, sizeof g);
+}
+
+static void make_supervisor_tables(void)
+{
+	void *host;
+	uint64_t va = memory_kernel_page(1, &host), *gdt = host;
+	uint8_t *page = host;
+
+	if (!va)
+		die("no memory for the supervisor tables");
+	family.gdt_va = va;
+	gdt[SELECTOR_KERNEL_CODE / 8] = 0x00af9b000000ffff;
+	gdt[SELECTOR_KERNEL_DATA / 8] = 0x00cf93000000ffff;
+	gdt[SELECTOR_USER_DATA / 8] = 0x00cff3000000ffff;
+	gdt[SELECTOR_USER_CODE / 8] = 0x00affb000000ffff;
+	family.idt_va = va + 0x100;
+	family.stubs_va = va + 0x400;
+	memcpy(page + 0x400, stubs_begin, (size_t)(stubs_end - stubs_begin));
+	for (uint32_t i = 0; i < STUB_VECTORS; i++)
+		gate(page + 0x100, i, family.stubs_va + i * STUB_BYTES);
+}
+
+static void fill_boot_page(void)
+{
+	struct kx_boot *b = memory_boot();
+	struct settings *s = family.settings;
+	uint32_t eax, ebx = 0, ecx, edx;
+
+	b->version = KX_ABI_VERSION;
+	b->cpus = s->cpus;
+	b->memory_limit = s->memory_bytes;
+	b->max_pvms = family.max_pvms;
+	if (getrandom(b->seed, sizeof b->seed, 0) != sizeof b->seed)
+		die("getrandom: %s", strerror(errno));
+	snprintf(b->sysname, sizeof b->sysname, "Linux");
+	snprintf(b->nodename, sizeof b->nodename, "%s", s->hostname);
+	snprintf(b->release, sizeof b->release, "6.1.0-kylinx");
+	snprintf(b->machine, sizeof b->machine, "x86_64");
+	snprintf(b->uname_version, sizeof b->uname_version, "#1 SMP KylinX");
+	b->xfeatures = family.xcr0;
+	__cpuid_count(0xd, 2, eax, ebx, ecx, edx); /* AVX: bytes and offset behind x87, SSE and the header */
+	b->xsave_bytes = family.xcr0 & 4 ? ebx + eax : 576;
+	hostfs_describe(b);
+	clock_start(&b->clock);
+}
+
+static void use_cpus(struct settings *s)
+{
+	cpu_set_t set;
+	uint32_t left;
+
+	if (sched_getaffinity(0, sizeof set, &set))
+		die("sched_getaffinity: %s", strerror(errno));
+	left = (uint32_t)CPU_COUNT(&set);
+	if (!s->cpus || s->cpus >= left) {
+		s->cpus = left;
+		return;
+	}
+	left = s->cpus;
+	for (int i = 0; i < CPU_SETSIZE; i++)
+		if (CPU_ISSET(i, &set) && left)
+			left--;
+		else
+			CPU_CLR(i, &set);
+	if (sched_setaffinity(0, sizeof set, &set))
+		die("sched_setaffinity: %s", strerror(errno));
+}
+
+void family_create(struct settings *s)
+{
+	struct memory_config config = { 0 };
+	const char *why = "";
+	int r;
+
+	family.settings = s;
+	if (!s->memory_bytes)
+		s->memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * KX_PAGE / 2;
+	use_cpus(s);
+	open_kvm();
+	read_cpuid();
+	config.vm_fd = family.vm_fd;
+	config.limit_bytes = s->memory_bytes;
+	config.image = map_image(s->image, &config.image_bytes);
+	config.libos = map_file("LibOS", s->libos, &config.libos_bytes, false);
+	r = memory_init(&config, &why);
+	if (r)
+		die("memory of the family: %s (%s)", why, strerror(-r));
+	if (memory_libos()->magic != KX_LIBOS_MAGIC || memory_libos()->version != KX_ABI_VERSION)
+		die("LibOS %s: made for another version of the monitor: build both again", s->libos);
+	memory_boot()->image_bytes = config.image_bytes;
+	make_supervisor_tables();
+	fill_boot_page();
+}
+
+struct vcpu *family_vcpu(uint64_t slot)
+{
+	return slot < KX_MAX_SLOTS ? __atomic_load_n(&family.vcpus[slot], __ATOMIC_ACQUIRE) : NULL;
+}
+
+struct vcpu *family_live(uint64_t slot)
+{
+	struct vcpu *v = family_vcpu(slot);
+
+	return v && __atomic_load_n(&v->live, __ATOMIC_ACQUIRE) ? v : NULL;
+}
+
+static bool append(struct kx_spawn *s, const char *text)
+{
+	size_t n = strlen(text) + 1;
+
+	if (n > sizeof s->text - s->bytes)
+		return false;
+	memcpy(s->text + s->bytes, text, n);
+	s->bytes += (uint32_t)n;
+	return true;
+}
+
+static int fill_spawn(struct kx_spawn *s, const struct spawn_request *q)
+{
+	memset(s, 0, sizeof *s);
+	s->console = q->console;
+	s->flags = q->flags;
+	s->uid = q->uid;
+	if (strlen(q->cwd) >= sizeof s->cwd || strlen(q->program) >= sizeof s->program)
+		return -ENAMETOOLONG;
+	strcpy(s->cwd, q->cwd);
+	strcpy(s->program, q->program);
+	for (; s->argc < q->argc; s->argc++)
+		if (!append(s, q->argv[s->argc]))
+			return -E2BIG;
+	for (; s->envc < q->envc; s->envc++)
+		if (!append(s, q->envp[s->envc]))
+			return -E2BIG;
+	return 0;
+}
+
+int64_t family_spawn(const struct spawn_request *q)
+{
+	struct pvm_start start = { .parent = KX_MAX_SLOTS, .console = q->console, .root = true, .spawn_pages = true };
+	struct vcpu *v = pool_take();
+	struct kx_spawn *block;
+	struct space *space;
+	uint64_t area;
+	int r;
+
+	if (!v)
+		return -EAGAIN;
+	area = KX_VA_VCPUS + (uint64_t)v->slot * KX_VCPU_STRIDE;
+	r = memory_slot_area(v->slot, true);
+	block = r ? NULL : memory_commons(area + KX_VCPU_SPAWN, sizeof *block);
+	r = r ? r : block ? fill_spawn(block, q) : -ENOMEM;
+	space = r ? NULL : space_create();
+	if (!space) {
+		memory_slot_area_release(v->slot);
+		pool_call_off(v);
+		return r ? r : -ENOMEM;
+	}
+	start.entry = family.booted ? memory_libos()->entry_child : memory_libos()->entry_boot;
+	family.booted = true;
+	family.spawns++;
+	pool_go(v, space, &start);
+	return v->slot;
+}
+
+void family_pvm_ended(struct vcpu *v)
+{
+	__atomic_fetch_add(&family.exits, 1, __ATOMIC_RELAXED);
+	if (!v->root)
+		return;
+	if (!family.settings->keep)
+		family_exit(WIFSIGNALED(v->status) ? (v->killed_by_monitor ? EXIT_MONITOR : 128 + WTERMSIG(v->status)) :
+			WEXITSTATUS(v->status));
+	control_pvm_ended(v->slot, v->status, v->killed_by_monitor);
+	console_release(v->console);
+}
+
+void family_exit(int status)
+{
+	if (family.settings->stats_fd >= 0)
+		control_write_stats(family.settings->stats_fd);
+	_exit(status);
+}

@@ -1,0 +1,200 @@
+/* The monitor of a family: its KVM VM, its vCPUs (one a pVM, called slots), consoles, shares and control socket. */
+#ifndef KX_FAMILY_H
+#define KX_FAMILY_H
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+#include "../abi/kx_abi.h"
+#include "memory.h"
+
+#define EXIT_MONITOR 125                 /* set-up trouble, or the family cannot go on */
+#define NEVER (~(uint64_t)0)
+#define NS_PER_SECOND 1000000000ull
+
+/* ---- settings: options.c --------------------------------------------------------------------------------------- */
+struct share_option { const char *host; const char *guest; bool writable; };
+struct settings {
+	const char *libos, *image, *hostname, *control, *cwd;
+	struct share_option share[KX_MAX_SHARES];
+	uint32_t shares;
+	uint64_t memory_bytes;
+	uint32_t pvms, cpus, pool;
+	int control_fd, stats_fd, ready_fd;
+	bool keep, tty, no_confine, debug, quiet, no_shutdown_faults;
+	char **env;                          /* K=V, NULL-ended */
+	uint32_t envc;
+	char **program;                      /* what follows --, NULL-ended */
+};
+void settings_parse(struct settings *, int argc, char **argv); /* exits with 125 on a mistake */
+
+/* ---- vCPUs: vcpu.c, pool.c, trap.c ------------------------------------------------------------------------------- */
+enum vcpu_phase { VCPU_IDLE, VCPU_PREPARE, VCPU_GO }; /* PREPARE: awake and watching for GO; back to IDLE when called off */
+
+struct vcpu {
+	uint32_t slot;
+	int fd;
+	struct kvm_run *run;
+	struct kx_vcpu *area;                /* host view of the slot's first page */
+	uint64_t kernel_va;                  /* its supervisor page: LSTAR stub, TSS, exception stack */
+	uint8_t *kernel;
+	pid_t tid;
+	timer_t timer;
+	uint32_t phase;                      /* enum vcpu_phase; futex */
+	uint32_t in_guest;                   /* between the last look at kick and the return of KVM_RUN */
+	uint32_t kick;                       /* look at the application's state as soon as possible */
+	uint32_t waiting;                    /* in KX_HC_WAIT */
+	uint32_t ending;                     /* the monitor wants it ended: taken at the next exit */
+	struct vcpu *next_free;
+	/* of the pVM that runs on it now; written by its starter before GO, then by its own thread */
+	struct space *space;
+	uint64_t cr3;
+	uint64_t entry;
+	bool kick_late;                      /* a kick found it in a stub: taken at the exit that follows */
+	bool dirty_regs, dirty_sregs;        /* what KVM has to take over at the next KVM_RUN */
+	bool ended, live, root;              /* root: started by a spawn, whose end is reported */
+	bool spawn_pages;
+	uint32_t parent, console;
+	uint64_t generation;                 /* number of the pVM in the family's life */
+	int32_t status;                      /* wait(2)'s word */
+	bool killed_by_monitor;
+	bool shutdown_faults;                /* #PF arrives as KVM_EXIT_SHUTDOWN: IDT limit 0 */
+	uint64_t timer_deadline;
+	uint64_t started_ns, cpu_at_start_ns;
+	uint64_t exits, hypercalls, faults;
+};
+
+struct pvm_start {
+	uint32_t parent, console;
+	uint64_t entry, boot_arg, regions;
+	uint32_t region_count;
+	bool root, spawn_pages;
+};
+
+int vcpu_create(uint32_t slot, struct vcpu **out); /* -errno */
+void vcpu_kick(struct vcpu *);                     /* interrupt it when it is in the guest */
+void vcpu_attention(struct vcpu *, uint32_t bits); /* set, change events, wake and kick */
+uint64_t vcpu_cpu_ns(const struct vcpu *);
+void vcpu_report(struct vcpu *, const char *why);  /* registers and reason, in clear text */
+void vcpu_end(struct vcpu *, const char *why);     /* from its own thread: the pVM ends here, reported */
+void vcpu_reload_cr3(struct vcpu *);               /* after a space_ call */
+struct kvm_regs *vcpu_regs(struct vcpu *);
+struct kvm_sregs *vcpu_sregs(struct vcpu *);
+
+/* where an interrupted context is kept: in the exception stub's stack, or in the vCPU's registers */
+struct trap { uint64_t *rip, *rflags, *rsp; };
+void trap_exception(struct vcpu *, uint32_t vector); /* exit from an exception stub */
+void trap_shutdown(struct vcpu *);                   /* exit by triple fault: an exception with IDT limit 0 */
+void trap_kick(struct vcpu *);                       /* KVM_RUN was interrupted */
+bool trap_shutdown_works(void);                      /* self-test's answer */
+
+int pool_start(void);
+struct vcpu *pool_take(void);            /* an idle vCPU, its thread waking up; NULL: the family's limit is reached */
+void pool_go(struct vcpu *, struct space *, const struct pvm_start *);
+void pool_call_off(struct vcpu *);
+void pool_put(struct vcpu *);            /* from its own thread, all cleared */
+
+/* ---- the family: family.c ------------------------------------------------------------------------------------------ */
+struct family {
+	struct settings *settings;
+	int kvm_fd, vm_fd;
+	uint64_t gdt_va, idt_va, stubs_va;
+	uint64_t xcr0;
+	uint32_t max_pvms;
+	struct kvm_cpuid2 *cpuid;
+	struct vcpu *vcpus[KX_MAX_SLOTS];    /* set once each, by release store */
+	uint32_t vcpu_count;
+	pthread_mutex_t pool_lock;
+	pthread_cond_t pool_wanted;
+	struct vcpu *free;
+	uint32_t free_count, live;
+	uint64_t made, recycled, forks, spawns, exits, generation;
+	uint64_t hypercalls[KX_HC_COUNT];
+	bool booted, confined;
+	const char *kvm_kind;
+};
+extern struct family family;
+
+struct spawn_request {
+	const char *program, *cwd;
+	char *const *argv; uint32_t argc;
+	char *const *envp; uint32_t envc;
+	uint32_t console, flags, uid;
+};
+void family_create(struct settings *);                      /* exits with 125 and a message on trouble */
+int64_t family_spawn(const struct spawn_request *);         /* slot, or -errno */
+void family_pvm_ended(struct vcpu *);                       /* from its thread, before the slot can be used again */
+void family_exit(int status) __attribute__((noreturn));     /* everything of the family is gone */
+struct vcpu *family_vcpu(uint64_t slot);                    /* NULL: there is none */
+struct vcpu *family_live(uint64_t slot);                    /* NULL: no pVM runs on it */
+
+/* ---- the rest ------------------------------------------------------------------------------------------------------ */
+void hypercall_dispatch(struct vcpu *);                     /* hypercall.c */
+const char *hypercall_name(uint32_t nr);
+
+int64_t events_wait(struct vcpu *, uint32_t seen, uint64_t deadline); /* events.c */
+int64_t events_notify(struct vcpu *, uint64_t slot);
+int64_t events_kick(uint64_t slot);
+int64_t events_timer(struct vcpu *, uint64_t deadline);
+bool events_timer_due(struct vcpu *);                       /* true: it was due, attention is set */
+void events_bump(struct vcpu *);                            /* change its events word, wake it */
+
+int console_create(int in, int out, int err);               /* console.c: number, or -errno; takes the descriptors over */
+void console_release(uint32_t console);
+int64_t console_io(struct vcpu *, uint64_t op, uint64_t console, uint64_t va, uint64_t length);
+void console_window(uint32_t console, uint32_t rows, uint32_t cols);
+struct pollfd;
+uint32_t console_poll_set(struct pollfd *, uint32_t room);  /* descriptors whose input somebody waits for */
+void console_poll_done(const struct pollfd *, uint32_t count);
+
+int hostfs_open_shares(const struct settings *, const char **why); /* hostfs.c */
+void hostfs_describe(struct kx_boot *);
+int64_t hostfs_call(uint64_t op, uint64_t va);
+
+void clock_start(struct kx_clock *);                        /* clock.c */
+void clock_update(struct kx_clock *);
+uint64_t clock_mono_ns(void);
+
+int control_open(struct settings *, const char **why);      /* control.c: listening or connected sockets */
+void control_loop(void) __attribute__((noreturn));          /* the main thread: control, consoles, clock */
+void control_wake(void);
+void control_pvm_ended(uint32_t slot, int32_t status, bool killed_by_monitor);
+void control_fault(uint32_t slot, uint32_t console, const void *report, uint32_t length);
+void control_stats_answer(const char *json, uint32_t length);
+void control_panic(const char *text);
+void control_write_stats(int fd);
+
+int confine_namespaces(const char **why);                   /* confine.c; before threads are made */
+void confine_finish(void);                                  /* capabilities, limits, seccomp; exits with 125 on trouble */
+
+__attribute__((format(printf, 1, 2))) void log_line(const char *, ...);        /* log.c: kept, and on stderr with --debug */
+__attribute__((format(printf, 1, 2))) void log_user(const char *, ...);        /* kept, and on stderr */
+__attribute__((format(printf, 1, 2), noreturn)) void die(const char *, ...);   /* "monitor: ...", exit 125 */
+uint32_t log_tail(char *to, uint32_t room);
+extern bool log_debug;
+
+long futex_wait(uint32_t *word, uint32_t seen, uint64_t deadline_ns);          /* 0 or -errno; deadline on CLOCK_MONOTONIC */
+void futex_wake(uint32_t *word, uint32_t count);
+
+/* ---- stubs.S ------------------------------------------------------------------------------------------------------- */
+#define STUB_PORT 0xa0                   /* an exception stub's port: this + vector */
+#define STUB_VECTORS 32
+#define STUB_BYTES 8                     /* each vector's stub */
+extern const uint8_t stubs_begin[], stubs_end[], stub_syscall_begin[], stub_syscall_end[];
+#define KERNEL_TSS 0x200                 /* in a vCPU's supervisor page: stub_syscall at 0, its frame, TSS, exception stack */
+#define KERNEL_FRAME 0x100
+#define KERNEL_STACK_TOP 0x1000
+#define SELECTOR_KERNEL_CODE 0x10
+#define SELECTOR_KERNEL_DATA 0x18
+#define SELECTOR_USER_DATA 0x2b
+#define SELECTOR_USER_CODE 0x33
+#define SELECTOR_TSS 0x40
+#define TSS_BYTES (104 + 16)             /* with an I/O bitmap up to port 0x77 */
+#define RFLAGS_FIXED 2
+#define RFLAGS_IF 0x200
+#define RFLAGS_TF 0x100
+
+#endif

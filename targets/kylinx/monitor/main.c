@@ -1,0 +1,57 @@
+/* monitor.elf: parse, create the family, confine, start its first program, serve. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+#include "family.h"
+
+static void start_first_program(struct settings *s)
+{
+	struct spawn_request q = { .program = s->program[0], .cwd = s->cwd, .argv = s->program, .envp = s->env, .envc = s->envc,
+		.flags = KX_SPAWN_STDIN | (s->tty ? KX_SPAWN_TTY : 0) };
+
+	while (q.argv[q.argc])
+		q.argc++;
+	q.console = (uint32_t)console_create(STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO);
+	int64_t slot = family_spawn(&q);
+	if (slot < 0)
+		die("%s: cannot be started: %s", q.program, strerror((int)-slot));
+}
+
+/* Threads made later inherit the mask: SIGUSR1, which interrupts KVM_RUN, is let in by vCPU threads alone. */
+static void set_signals(void)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+int main(int argc, char **argv)
+{
+	static struct settings settings;
+	const char *why = "";
+	int r;
+
+	settings_parse(&settings, argc, argv);
+	log_debug = settings.debug;
+	set_signals();
+	r = hostfs_open_shares(&settings, &why);
+	if (!r)
+		r = control_open(&settings, &why);
+	if (r)
+		die("%s: %s", why, strerror(-r));
+	family_create(&settings);
+	if (!settings.no_confine && confine_namespaces(&why))
+		log_line("not in namespaces of its own: %s", why);
+	r = pool_start();
+	if (r)
+		die("no vCPU: %s", strerror(-r));
+	if (!settings.no_confine)
+		confine_finish();
+	if (!settings.keep)
+		start_first_program(&settings);
+	control_loop();
+}

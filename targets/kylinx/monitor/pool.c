@@ -1,0 +1,138 @@
+/* The pool of idle vCPUs: filled by a thread in the background, taken by fork and spawn, given back when a pVM ends. */
+#include <errno.h>
+#include <string.h>
+#include "family.h"
+
+/* Under pool_lock: may one more vCPU be made? The limit counts pVMs; a few vCPUs beyond it may be ending. */
+static bool room_for_one(void)
+{
+	return family.vcpu_count < family.max_pvms + family.settings->pool && family.vcpu_count < KX_MAX_SLOTS;
+}
+
+/* Called with pool_lock, which is let go while KVM works. -EAGAIN: no room, or KVM has no more. */
+static int make_one(void)
+{
+	struct vcpu *v = NULL;
+
+	if (!room_for_one())
+		return -EAGAIN;
+	uint32_t slot = family.vcpu_count++;
+	pthread_mutex_unlock(&family.pool_lock);
+	int r = vcpu_create(slot, &v);
+	if (!r)
+		__atomic_store_n(&family.vcpus[slot], v, __ATOMIC_RELEASE);
+	else
+		log_line("vCPU %u cannot be made: %s", slot, strerror(-r));
+	pthread_mutex_lock(&family.pool_lock);
+	if (!r)
+		family.made++;
+	return r;
+}
+
+static void *maker(void *arg)
+{
+	(void)arg;
+	pthread_mutex_lock(&family.pool_lock);
+	for (;;) {
+		uint32_t coming = family.vcpu_count - family.live - family.free_count;
+
+		if (family.free_count + coming >= family.settings->pool || !room_for_one() || make_one())
+			pthread_cond_wait(&family.pool_wanted, &family.pool_lock);
+	}
+	return NULL;
+}
+
+int pool_start(void)
+{
+	pthread_t thread;
+	int r;
+
+	pthread_mutex_lock(&family.pool_lock);
+	r = make_one();
+	pthread_mutex_unlock(&family.pool_lock);
+	return r ? r : -pthread_create(&thread, NULL, maker, NULL);
+}
+
+struct vcpu *pool_take(void)
+{
+	struct vcpu *v = NULL;
+
+	pthread_mutex_lock(&family.pool_lock);
+	for (int tries = 0; family.live < family.max_pvms && !v; tries++) {
+		v = family.free;
+		if (v) {
+			family.free = v->next_free;
+			family.free_count--;
+			family.live++;
+			break;
+		}
+		/* empty: some may be on their way back, else make one here */
+		if (tries > 200)
+			break;
+		if (tries % 2 == 0 && !make_one())
+			tries = 0;
+		pthread_mutex_unlock(&family.pool_lock);
+		struct timespec moment = { 0, 50000 };
+		nanosleep(&moment, NULL);
+		pthread_mutex_lock(&family.pool_lock);
+	}
+	if (family.free_count < family.settings->pool / 2 + 1 && room_for_one())
+		pthread_cond_signal(&family.pool_wanted);
+	pthread_mutex_unlock(&family.pool_lock);
+	if (v) {
+		__atomic_store_n(&v->phase, VCPU_PREPARE, __ATOMIC_RELEASE);
+		futex_wake(&v->phase, 1);
+	}
+	return v;
+}
+
+void pool_go(struct vcpu *v, struct space *space, const struct pvm_start *start)
+{
+	v->space = space;
+	v->entry = start->entry;
+	v->parent = start->parent;
+	v->console = start->console;
+	v->root = start->root;
+	v->spawn_pages = start->spawn_pages;
+	v->area->boot_arg = start->boot_arg;
+	v->area->regions = start->regions;
+	v->area->region_count = start->region_count;
+	v->area->self = KX_VA_VCPUS + (uint64_t)v->slot * KX_VCPU_STRIDE;
+	v->area->slot = v->slot;
+	v->area->state = KX_SLOT_RUNNING;
+	v->area->started_tsc = __builtin_ia32_rdtsc();
+	v->started_ns = clock_mono_ns();
+	v->generation = __atomic_add_fetch(&family.generation, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&v->live, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&v->phase, VCPU_GO, __ATOMIC_RELEASE);
+	futex_wake(&v->phase, 1);
+}
+
+static void give_back(struct vcpu *v, bool was_live)
+{
+	pthread_mutex_lock(&family.pool_lock);
+	v->next_free = family.free;
+	family.free = v;
+	family.free_count++;
+	family.live -= was_live;
+	pthread_mutex_unlock(&family.pool_lock);
+}
+
+void pool_call_off(struct vcpu *v)
+{
+	__atomic_store_n(&v->phase, VCPU_IDLE, __ATOMIC_RELEASE);
+	give_back(v, true);
+}
+
+void pool_put(struct vcpu *v)
+{
+	bool was_live = v->live;
+
+	v->cpu_at_start_ns = 0;
+	v->cpu_at_start_ns = vcpu_cpu_ns(v);
+	__atomic_store_n(&v->live, false, __ATOMIC_RELEASE);
+	__atomic_store_n(&v->phase, VCPU_IDLE, __ATOMIC_RELEASE);
+	if (was_live)
+		__atomic_fetch_add(&family.recycled, 1, __ATOMIC_RELAXED);
+	give_back(v, was_live);
+}

@@ -1,0 +1,410 @@
+/* A vCPU: its KVM state, its thread, the run loop, what interrupts it. One runs one pVM after another. */
+#include <cpuid.h>
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/sdt.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "family.h"
+
+#define THREAD_STACK 0x10000
+#define MSR_STAR 0xc0000081
+#define MSR_LSTAR 0xc0000082
+#define MSR_SFMASK 0xc0000084
+#define CR0_VALUE 0x80010033             /* PG WP NE ET MP PE */
+#define CR4_VALUE (1 << 5 | 1 << 7 | 1 << 9 | 1 << 10 | 1 << 16 | 1 << 18) /* PAE PGE OSFXSR OSXMMEXCPT FSGSBASE OSXSAVE */
+#define EFER_VALUE 0xd01                 /* NXE LMA LME SCE */
+
+static __thread struct vcpu *own;        /* of this thread: for the signal's handler */
+
+static void interrupted(int signo)
+{
+	(void)signo;
+	if (own)
+		__atomic_store_n(&own->run->immediate_exit, 1, __ATOMIC_RELAXED);
+}
+
+struct kvm_regs *vcpu_regs(struct vcpu *v)
+{
+	return &v->run->s.regs.regs;
+}
+
+struct kvm_sregs *vcpu_sregs(struct vcpu *v)
+{
+	return &v->run->s.regs.sregs;
+}
+
+static void segment(struct kvm_segment *s, uint16_t selector, uint8_t type, uint8_t dpl, bool code)
+{
+	*s = (struct kvm_segment){ .limit = 0xffffffff, .selector = selector, .type = type, .present = 1, .dpl = dpl,
+		.db = !code, .s = 1, .l = code, .g = 1 };
+}
+
+static void first_sregs(struct vcpu *v, struct kvm_sregs *s)
+{
+	memset(s, 0, sizeof *s);
+	segment(&s->cs, SELECTOR_USER_CODE, 11, 3, true);
+	segment(&s->ss, SELECTOR_USER_DATA, 3, 3, false);
+	s->ds = s->es = s->fs = s->gs = s->ss;
+	s->gs.base = KX_VA_VCPUS + (uint64_t)v->slot * KX_VCPU_STRIDE;
+	s->tr = (struct kvm_segment){ .base = v->kernel_va + KERNEL_TSS, .limit = TSS_BYTES - 1, .selector = SELECTOR_TSS,
+		.type = 11, .present = 1 };
+	s->ldt = (struct kvm_segment){ .unusable = 1 };
+	s->gdt.base = family.gdt_va;
+	s->gdt.limit = SELECTOR_TSS + 15;
+	s->idt.base = family.idt_va;
+	s->idt.limit = STUB_VECTORS * 16 - 1;
+	s->cr0 = CR0_VALUE;
+	s->cr4 = CR4_VALUE;
+	s->efer = EFER_VALUE;
+	s->apic_base = 0xfee00900;
+}
+
+/* All that a pVM can have changed in the vCPU: nothing of one is left for the next. */
+static int reset(struct vcpu *v)
+{
+	struct kvm_xsave x;
+	struct kvm_vcpu_events e;
+
+	memset(&x, 0, sizeof x);
+	x.region[0] = 0x37f;                 /* FCW */
+	x.region[6] = 0x1f80;                /* MXCSR */
+	x.region[128] = 3;                   /* XSTATE_BV: x87 and SSE as given, the rest initial */
+	if (ioctl(v->fd, KVM_SET_XSAVE, &x))
+		return -errno;
+	memset(&e, 0, sizeof e);
+	if (ioctl(v->fd, KVM_SET_VCPU_EVENTS, &e))
+		return -errno;
+	first_sregs(v, vcpu_sregs(v));
+	memset(vcpu_regs(v), 0, sizeof(struct kvm_regs));
+	v->dirty_regs = v->dirty_sregs = true;
+	v->run->immediate_exit = 0;
+	__atomic_store_n(&v->kick, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&v->ending, 0, __ATOMIC_RELAXED);
+	v->timer_deadline = NEVER;
+	v->space = NULL;
+	v->ended = v->root = v->killed_by_monitor = v->shutdown_faults = v->kick_late = false;
+	v->exits = v->hypercalls = v->faults = 0;
+	return 0;
+}
+
+static int set_msrs(struct vcpu *v)
+{
+	struct { struct kvm_msrs head; struct kvm_msr_entry entry[3]; } m = { .head.nmsrs = 3, .entry = {
+		{ .index = MSR_STAR, .data = (uint64_t)SELECTOR_KERNEL_CODE << 32 | (uint64_t)(SELECTOR_USER_CODE - 16) << 48 },
+		{ .index = MSR_LSTAR, .data = v->kernel_va },
+		{ .index = MSR_SFMASK, .data = 0x47700 } } }; /* TF IF DF IOPL NT AC */
+	struct kvm_device_attr offset = { .group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET };
+	uint64_t zero = 0;
+
+	if (ioctl(v->fd, KVM_SET_MSRS, &m) != 3)
+		return -EIO;
+	offset.addr = (uint64_t)&zero;
+	if (ioctl(v->fd, KVM_SET_DEVICE_ATTR, &offset)) /* a kernel before 5.16: write the TSC, which KVM matches up */
+		log_line("vCPU %u: no TSC offset control", v->slot);
+	return 0;
+}
+
+/* The supervisor page: LSTAR's stub and its frame, the TSS with the I/O bitmap, the exceptions' stack. */
+static void fill_kernel_page(struct vcpu *v)
+{
+	uint64_t *frame = (uint64_t *)(v->kernel + KERNEL_FRAME), stack = v->kernel_va + KERNEL_STACK_TOP;
+	uint8_t *tss = v->kernel + KERNEL_TSS;
+	uint16_t bitmap = 104;
+
+	memset(v->kernel, 0, KX_PAGE);
+	memcpy(v->kernel, stub_syscall_begin, (size_t)(stub_syscall_end - stub_syscall_begin));
+	frame[0] = memory_libos()->entry_syscall;
+	frame[1] = SELECTOR_USER_CODE;
+	frame[2] = RFLAGS_IF | RFLAGS_FIXED;
+	frame[4] = SELECTOR_USER_DATA;
+	memcpy(tss + 4, &stack, 8);          /* RSP0 */
+	memcpy(tss + 102, &bitmap, 2);
+	memset(tss + bitmap, 0xff, TSS_BYTES - 104);
+	tss[bitmap + KX_PORT / 8] &= (uint8_t)~(1u << KX_PORT % 8);
+}
+
+static int make_kvm_vcpu(struct vcpu *v)
+{
+	static uint32_t run_bytes;
+	struct kvm_xcrs xcrs = { .nr_xcrs = 1, .xcrs[0] = { .xcr = 0, .value = family.xcr0 } };
+
+	v->fd = ioctl(family.vm_fd, KVM_CREATE_VCPU, (unsigned long)v->slot);
+	if (v->fd < 0)
+		return -errno;
+	if (!run_bytes)
+		run_bytes = (uint32_t)ioctl(family.kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+	v->run = mmap(NULL, run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
+	if (v->run == MAP_FAILED)
+		return -errno;
+	if (ioctl(v->fd, KVM_SET_CPUID2, family.cpuid))
+		return -errno;
+	v->run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
+	int r = reset(v);
+	/* CR4.OSXSAVE before XCR0; by ioctl, as nothing runs yet */
+	if (!r && ioctl(v->fd, KVM_SET_SREGS, vcpu_sregs(v)))
+		r = -errno;
+	if (!r && ioctl(v->fd, KVM_SET_XCRS, &xcrs))
+		r = -errno;
+	return r ? r : set_msrs(v);
+}
+
+void vcpu_reload_cr3(struct vcpu *v)
+{
+	uint64_t cr3 = space_cr3(v->space);
+
+	if (cr3 == v->cr3)
+		return;
+	v->cr3 = cr3;
+	vcpu_sregs(v)->cr3 = cr3;
+	v->dirty_sregs = true;
+}
+
+void vcpu_kick(struct vcpu *v)
+{
+	__atomic_store_n(&v->kick, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&v->in_guest, __ATOMIC_SEQ_CST)) {
+		__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+		syscall(SYS_tgkill, getpid(), v->tid, SIGUSR1);
+	}
+}
+
+void vcpu_attention(struct vcpu *v, uint32_t bits)
+{
+	__atomic_fetch_or(&v->area->attention, bits, __ATOMIC_SEQ_CST);
+	events_bump(v);
+	vcpu_kick(v);
+}
+
+uint64_t vcpu_cpu_ns(const struct vcpu *v)
+{
+	/* the thread's CPU clock, as pthread_getcpuclockid makes it: ~tid << 3 | CPUCLOCK_SCHED | per thread */
+	clockid_t id = (clockid_t)(~(unsigned)v->tid << 3 | 6);
+	struct timespec t;
+
+	if (clock_gettime(id, &t))
+		return 0;
+	return (uint64_t)t.tv_sec * NS_PER_SECOND + (uint64_t)t.tv_nsec - v->cpu_at_start_ns;
+}
+
+static const char *exit_name(uint32_t reason)
+{
+	switch (reason) {
+	case KVM_EXIT_IO: return "IO";
+	case KVM_EXIT_MMIO: return "MMIO";
+	case KVM_EXIT_SHUTDOWN: return "SHUTDOWN";
+	case KVM_EXIT_FAIL_ENTRY: return "FAIL_ENTRY";
+	case KVM_EXIT_INTERNAL_ERROR: return "INTERNAL_ERROR";
+	case KVM_EXIT_HLT: return "HLT";
+	case KVM_EXIT_INTR: return "INTR";
+	case KVM_EXIT_DEBUG: return "DEBUG";
+	case KVM_EXIT_EXCEPTION: return "EXCEPTION";
+	default: return "other";
+	}
+}
+
+void vcpu_report(struct vcpu *v, const char *why)
+{
+	const struct kvm_regs *r = vcpu_regs(v);
+	const struct kvm_sregs *s = vcpu_sregs(v);
+
+	log_line("pVM in slot %u: %s; KVM exit %u (%s) suberror %u\n"
+		"  rip %016llx rsp %016llx rflags %08llx cs %x ss %x cr2 %016llx cr3 %llx\n"
+		"  rax %016llx rbx %016llx rcx %016llx rdx %016llx rsi %016llx rdi %016llx rbp %016llx\n"
+		"  r8  %016llx r9  %016llx r10 %016llx r11 %016llx r12 %016llx r13 %016llx r14 %016llx r15 %016llx\n"
+		"  fs  %016llx gs  %016llx exits %llu", v->slot, why, v->run->exit_reason, exit_name(v->run->exit_reason),
+		v->run->exit_reason == KVM_EXIT_INTERNAL_ERROR ? v->run->internal.suberror : 0,
+		r->rip, r->rsp, r->rflags, s->cs.selector, s->ss.selector, s->cr2, s->cr3, r->rax, r->rbx, r->rcx, r->rdx, r->rsi,
+		r->rdi, r->rbp, r->r8, r->r9, r->r10, r->r11, r->r12, r->r13, r->r14, r->r15, s->fs.base, s->gs.base,
+		(unsigned long long)v->exits);
+}
+
+void vcpu_end(struct vcpu *v, const char *why)
+{
+	vcpu_report(v, why);
+	if (!family.settings->quiet && !log_debug)
+		log_user("pVM in slot %u ended: %s (rip %llx)", v->slot, why, vcpu_regs(v)->rip);
+	v->status = SIGKILL;
+	v->killed_by_monitor = v->ended = true;
+}
+
+static void port_exit(struct vcpu *v)
+{
+	uint32_t port = v->run->io.port;
+
+	if (v->run->io.direction == KVM_EXIT_IO_IN) { /* the bitmap lets CPL3 read the port, too: all ones, as of no device */
+		memset((uint8_t *)v->run + v->run->io.data_offset, 0xff, (size_t)v->run->io.size * v->run->io.count);
+		return;
+	}
+	if (port == KX_PORT)
+		hypercall_dispatch(v);
+	else if (port >= STUB_PORT && port < STUB_PORT + STUB_VECTORS)
+		trap_exception(v, port - STUB_PORT);
+	else
+		vcpu_end(v, "a port that is not ours");
+}
+
+static void run_once(struct vcpu *v)
+{
+	v->run->kvm_dirty_regs = (v->dirty_regs ? KVM_SYNC_X86_REGS : 0) | (v->dirty_sregs ? KVM_SYNC_X86_SREGS : 0);
+	__atomic_store_n(&v->in_guest, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&v->kick, __ATOMIC_SEQ_CST))
+		v->run->immediate_exit = 1;
+	int r = ioctl(v->fd, KVM_RUN, 0), error = errno;
+	__atomic_store_n(&v->in_guest, 0, __ATOMIC_SEQ_CST);
+	v->exits++;
+	if (r < 0 && error == EINTR) {
+		/* KVM takes the dirty registers over before it looks at immediate_exit, and gives them back as well */
+		v->dirty_regs = v->dirty_sregs = false;
+		__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+		trap_kick(v);
+		return;
+	}
+	if (r < 0) {
+		char why[64];
+
+		if (error == EAGAIN)
+			return;
+		snprintf(why, sizeof why, "KVM_RUN: %s", strerror(error));
+		vcpu_end(v, why);
+		return;
+	}
+	v->dirty_regs = v->dirty_sregs = false;
+	switch (v->run->exit_reason) {
+	case KVM_EXIT_IO:
+		port_exit(v);
+		break;
+	case KVM_EXIT_SHUTDOWN:
+		trap_shutdown(v);
+		break;
+	case KVM_EXIT_INTR:
+		trap_kick(v);
+		break;
+	default:
+		vcpu_end(v, "an exit the monitor has no use for");
+	}
+}
+
+static void pvm_begin(struct vcpu *v)
+{
+	struct kvm_regs *r = vcpu_regs(v);
+
+	v->cr3 = space_cr3(v->space);
+	vcpu_sregs(v)->cr3 = v->cr3;
+	r->rip = v->entry;
+	r->rsp = KX_VA_VCPUS + (uint64_t)v->slot * KX_VCPU_STRIDE + KX_VCPU_IDLE_STACK_TOP;
+	r->rflags = RFLAGS_IF | RFLAGS_FIXED;
+	v->dirty_regs = v->dirty_sregs = true;
+	DTRACE_PROBE1(kxmonitor, fork_child, v->slot);
+}
+
+static void pvm_finish(struct vcpu *v)
+{
+	if (v->timer_deadline != NEVER)
+		events_timer(v, NEVER);
+	space_destroy(v->space);
+	family_pvm_ended(v);
+	if (v->spawn_pages)
+		memory_slot_area_release(v->slot);
+	v->spawn_pages = false;
+	memory_slot_area(v->slot, false);    /* first page zeroed */
+	v->area->slot = v->slot;
+	int r = reset(v);
+	if (r)
+		die("vCPU %u: cannot be cleared: %s", v->slot, strerror(-r));
+	pool_put(v);
+}
+
+/* A pooled thread is woken before its pVM is ready: it spins for a moment, then sleeps. */
+static void wait_for_go(struct vcpu *v)
+{
+	for (uint32_t spins = 0;; spins++) {
+		uint32_t phase = __atomic_load_n(&v->phase, __ATOMIC_ACQUIRE);
+
+		if (phase == VCPU_GO)
+			return;
+		if (phase == VCPU_PREPARE && spins < 2000) {
+			__builtin_ia32_pause();
+			continue;
+		}
+		futex_wait(&v->phase, phase, NEVER);
+		spins = 0;
+	}
+}
+
+static void *vcpu_thread(void *arg)
+{
+	struct vcpu *v = arg;
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1 };
+	sigset_t set;
+
+	own = v;
+	v->tid = (pid_t)syscall(SYS_gettid);
+	event._sigev_un._tid = v->tid;
+	if (timer_create(CLOCK_MONOTONIC, &event, &v->timer))
+		die("vCPU %u: no timer: %s (raise RLIMIT_SIGPENDING: ulimit -i)", v->slot, strerror(errno));
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	pool_put(v);
+	for (;;) {
+		wait_for_go(v);
+		pvm_begin(v);
+		while (!v->ended) {
+			run_once(v);
+			if (__atomic_load_n(&v->ending, __ATOMIC_ACQUIRE) && !v->ended)
+				vcpu_end(v, "killed from the control socket");
+		}
+		pvm_finish(v);
+	}
+	return NULL;
+}
+
+static void catch_signal(void)
+{
+	struct sigaction action = { .sa_handler = interrupted };
+
+	sigaction(SIGUSR1, &action, NULL);
+}
+
+int vcpu_create(uint32_t slot, struct vcpu **out)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct vcpu *v = calloc(1, sizeof *v);
+	pthread_attr_t attributes;
+	pthread_t thread;
+	void *host;
+	int r;
+
+	if (!v)
+		return -ENOMEM;
+	pthread_once(&once, catch_signal);
+	v->slot = slot;
+	r = memory_slot_area(slot, false);
+	v->area = r ? NULL : memory_commons(KX_VA_VCPUS + (uint64_t)slot * KX_VCPU_STRIDE, KX_PAGE);
+	v->kernel_va = v->area ? memory_kernel_page(1, &host) : 0;
+	if (!v->kernel_va) {
+		free(v);
+		return r ? r : -ENOMEM;
+	}
+	v->area->slot = slot;
+	v->kernel = host;
+	fill_kernel_page(v);
+	r = make_kvm_vcpu(v);
+	if (r)
+		return r;                        /* the slot's number is not tried again */
+	*out = v;
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, THREAD_STACK);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	r = -pthread_create(&thread, &attributes, vcpu_thread, v);
+	pthread_attr_destroy(&attributes);
+	return r;
+}
