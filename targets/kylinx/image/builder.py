@@ -12,13 +12,16 @@ from targets.kylinx import abi
 from targets.kylinx.image import extras
 from targets.kylinx.image.elf import Elf, is_elf
 from targets.kylinx.image.linker import Linker, Requester
-from targets.kylinx.image.patch import Patched
+from targets.kylinx.image.patch import Patched, patch_cached
 from targets.kylinx.image.reader import manifest_path
 from targets.kylinx.image.tree import Tree
 from targets.kylinx.image.writer import Written, write_image
 from vocabulary.errors import HostError, TargetError, UsageError
 
 # a person's PATH may lead to wrappers that switch versions; what is meant is the distribution's program
+ROOT = Path(__file__).resolve().parents[3]
+CACHE = ROOT / "build" / "cache" / "kylinx"
+PATCHES = CACHE / "patches"
 SEARCH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _LONGEST_SHEBANG = 256
 
@@ -200,9 +203,10 @@ def build_image(request: Request, out: Path) -> Image:
         if collector.tree.add(path, contents=True) is None:
             raise UsageError("there is no such file or directory to add", where=str(path))
     collector.standing()
-    patched: dict[str, Patched] = {}
+    patched = {path: patch_cached(elf, PATCHES) for path, elf in sorted(collector.elves.items())}
+    patched = {path: made for path, made in patched.items() if made.sites or made.missed}
     out.parent.mkdir(parents=True, exist_ok=True)
-    written = write_image(collector.tree, patched, out)
+    written = write_image(collector.tree, {path: made for path, made in patched.items() if made.sites}, out)
     image = Image(out, _manifest(request, programs, collector, patched, written))
     text = json.dumps(image.manifest, indent=1, ensure_ascii=True) + "\n"
     image.manifest_path.write_text(text, encoding="ascii")
@@ -231,7 +235,7 @@ def _manifest(
         if elf := collector.elves.get(path):
             entry["build_id"] = elf.build_id.hex()
         if patch := patched.get(path):
-            entry |= {"sites": patch.sites, "missed": patch.missed}
+            entry |= {"sites": patch.sites, "missed": len(patch.missed)}
         files.append(entry)
     return {
         "format": abi.KX_IMAGE_VERSION,
@@ -242,7 +246,7 @@ def _manifest(
         "bytes": written.bytes,
         "sha256": written.sha256,
         "sites": sum(patch.sites for patch in patched.values()),
-        "missed": sum(patch.missed for patch in patched.values()),
+        "missed": sum(len(patch.missed) for patch in patched.values()),
         "notes": dict(sorted(collector.notes.items())) | dict(sorted(collector.tree.skipped.items())),
         "watched": dict(sorted(collector.tree.watched.items())),
         "files": files,

@@ -2,10 +2,7 @@
 
 from pathlib import Path
 
-from targets.kylinx.image.builder import Request
-
-ROOT = Path(__file__).resolve().parents[3]
-CACHE = ROOT / "build" / "cache" / "kylinx"
+from targets.kylinx.image.builder import CACHE, Request
 
 
 def default_path(request: Request) -> Path:

@@ -102,7 +102,8 @@ class ImageReader:
             return None
         if number >= len(self.execs):
             raise self.wrong("a file's patched text lies outside the array")
-        return self.execs[number]
+        found: abi.ImageExec = self.execs[number]
+        return found
 
 
 def check_image(path: Path) -> dict[str, Any]:

@@ -35,13 +35,13 @@ class _Arrays:
         self.nodes: list[tuple[str, Node]] = []
         self.inodes: list[abi.ImageInode] = []
         self.dirents: list[abi.ImageDirent] = []
-        self.execs: list[tuple[abi.ImageExec, Patched]] = []
+        self.execs: list[tuple[abi.ImageExec, Patched, Node]] = []
         self.strings = bytearray()
         self._number(tree.root, "/", 0)
-        for path, patch in sorted(patched.items()):
-            index = next(i for i, (known, _) in enumerate(self.nodes) if known == path)
-            self.inodes[index].exec = len(self.execs)
-            self.execs.append((patch.record(), patch))
+        for (path, node), inode in zip(self.nodes, self.inodes, strict=True):
+            if patch := patched.get(path):
+                inode.exec = len(self.execs)
+                self.execs.append((patch.record(), patch, node))
 
     def _number(self, root: Node, path: str, parent: int) -> None:
         """Inodes breadth first, so that the entries of a directory are one run of the array."""
@@ -105,7 +105,7 @@ def write_image(tree: Tree, patched: Mapping[str, Patched], out: Path) -> Writte
             for offset, table in (
                 (header.inode_off, arrays.inodes),
                 (header.dirent_off, arrays.dirents),
-                (header.exec_off, [record for record, _ in arrays.execs]),
+                (header.exec_off, [record for record, _, _ in arrays.execs]),
             ):
                 file.seek(offset)
                 file.writelines(bytes(entry) for entry in table)
@@ -151,8 +151,8 @@ def _write_data(arrays: _Arrays, blocks: _Blocks, written: Written) -> None:
     for (path, node), inode in zip(arrays.nodes, arrays.inodes, strict=True):
         if node.is_file:
             inode.data, written.files[path] = blocks.write(node.read())
-    for record, patch in arrays.execs:
-        record.patched, _ = blocks.write(patch.text)
+    for record, patch, node in arrays.execs:
+        record.patched, _ = blocks.write(patch.text(node.read()))
         record.trampoline, _ = blocks.write(patch.trampolines)
 
 
