@@ -134,7 +134,7 @@ def _skip_leb(data: bytes, at: int) -> int:
 
 
 def far_targets(elf: Elf, text: Segment, ranges: Ranges) -> Addresses:
-    """Addresses in the text that a call, a jump of 32 bits, a switch, a pointer or a relocation may lead to."""
+    """Addresses in the text that a call, a jump of 32 bits, a switch, a pointer, a relocation may lead to."""
     low, high = text.vaddr, text.vaddr + text.file_bytes
     code = np.frombuffer(elf.data, np.uint8, text.file_bytes, text.offset)
     found = [np.array([elf.entry, *ranges.starts], np.int64)]

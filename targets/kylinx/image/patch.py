@@ -1,7 +1,7 @@
 """An ELF's patched text: each system-call site made a jump to a trampoline that enters the LibOS.
 
 A trampoline holds the moved neighbours, `lea rcx,[rip+back]` and `jmp *%gs:KX_GS_SYSCALL_ENTRY` (see "Entry
-into the LibOS" in kx_abi.h). The file's own bytes stay: what is patched is a copy, mapped for execution only."""
+into the LibOS" in kx_abi.h). The file's own bytes stay: a copy is patched and mapped for execution."""
 
 import base64
 import ctypes

@@ -19,7 +19,7 @@ JUMP_BYTES = 5
 _NEAR = 130  # a jump of 8 bits reaches 127 bytes, from its end
 _GAP = 64  # code that a function's unwind entry leaves out, as clone's behind its call
 _MOST_NEIGHBOURS = 4
-# sigreturn through sa_restorer: unwinders and debuggers look for these very bytes (libgcc's md-unwind-support)
+# sigreturn through sa_restorer: unwinders and debuggers look for these bytes (libgcc's md-unwind-support)
 _RESTORERS = (b"\x48\xc7\xc0\x0f\x00\x00\x00\x0f\x05", b"\xb8\x0f\x00\x00\x00\x0f\x05")
 _ENDS = (x86.X86_INS_JMP, x86.X86_INS_RET, x86.X86_INS_UD2, x86.X86_INS_HLT, x86.X86_INS_INT3)
 _FILL = (x86.X86_INS_NOP, x86.X86_INS_INT3)
@@ -88,8 +88,8 @@ class _Text:
         following = next(self.ranges.overlapping(address, address + _GAP), (address + _GAP, 0))[0]
         code = self.code(start, min(following, self.low + len(self.data)))
         run = [one for one in code if end - 15 <= one.address < address and one.address + one.size >= end]
-        if not run or any(one.id in _ENDS for one in run) or run[0].group(capstone.CS_GRP_CALL):
-            return []  # not reached by falling out of the function's end: it may be data
+        if not run or any(one.id in (*_ENDS, x86.X86_INS_CALL, x86.X86_INS_SYSCALL) for one in run):
+            return []  # not surely reached by falling out of the function's end: it may be data
         return code
 
     def jumped_into(self, start: int, end: int) -> bool:

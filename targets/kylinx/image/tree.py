@@ -177,7 +177,10 @@ class Tree:
             here = Path(directory)
             self.watched[directory] = here.stat().st_mtime_ns
             for name in sorted([*directories, *files]):
-                self._walk(here / name)
+                try:
+                    self._walk(here / name)
+                except UsageError as error:  # what is named is all wanted; what lies about may be odd
+                    self.skipped[str(here / name)] = error.what
 
 
 def _absolute(path: Path) -> Path:
