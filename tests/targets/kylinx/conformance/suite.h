@@ -40,27 +40,15 @@ struct case_entry { const char *group, *call, *title; void (*run)(void); };
 /* The case fails here, in whichever process or thread of it. */
 __attribute__((noreturn, format(printf, 3, 4))) void fail_at(const char *file, int line, const char *format, ...);
 const char *errno_name(int);
+long eq_at(const char *file, int line, const char *what, long got, long want);
+long ok_at(const char *file, int line, const char *what, long got);                /* not -1 */
+void err_at(const char *file, int line, const char *what, const char *name, long got, int want); /* -1 and errno */
 
 #define FAIL(...) fail_at(__FILE__, __LINE__, __VA_ARGS__)
 #define CHECK(c) do { if (!(c)) FAIL("not true: %s", #c); } while (0)
-#define EQ(expression, want) ({ \
-	long eq_got = (long)(expression), eq_want = (long)(want); \
-	if (eq_got != eq_want) \
-		FAIL("%s is %ld, not %ld", #expression, eq_got, eq_want); \
-	eq_got; })
-#define OK(expression) ({ \
-	__typeof__(expression) ok_got = (expression); \
-	if ((long)ok_got == -1) \
-		FAIL("%s: %s", #expression, errno_name(errno)); \
-	ok_got; })
-#define ERR(expression, want) do { \
-	errno = 0; \
-	long err_got = (long)(expression); \
-	if (err_got != -1) \
-		FAIL("%s is %ld, not %s", #expression, err_got, #want); \
-	if (errno != (want)) \
-		FAIL("%s: %s, not %s", #expression, errno_name(errno), #want); \
-} while (0)
+#define EQ(expression, want) eq_at(__FILE__, __LINE__, #expression, (long)(expression), (long)(want))
+#define OK(expression) ((__typeof__(expression))ok_at(__FILE__, __LINE__, #expression, (long)(expression)))
+#define ERR(expression, want) err_at(__FILE__, __LINE__, #expression, #want, (long)(expression), want)
 /* for pthread_ functions, which return the error */
 #define RET(expression, want) do { \
 	int ret_got = (int)(expression); \

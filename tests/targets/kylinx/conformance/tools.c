@@ -17,6 +17,28 @@ const char *errno_name(int e)
 	return other;
 }
 
+long eq_at(const char *file, int line, const char *what, long got, long want)
+{
+	if (got != want)
+		fail_at(file, line, "%s is %ld, not %ld", what, got, want);
+	return got;
+}
+
+long ok_at(const char *file, int line, const char *what, long got)
+{
+	if (got == -1)
+		fail_at(file, line, "%s: %s", what, errno_name(errno));
+	return got;
+}
+
+void err_at(const char *file, int line, const char *what, const char *name, long got, int want)
+{
+	if (got != -1)
+		fail_at(file, line, "%s is %ld, not %s", what, got, name);
+	if (errno != want)
+		fail_at(file, line, "%s: %s, not %s", what, errno_name(errno), name);
+}
+
 void *read_only_page(void)
 {
 	return OK(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
