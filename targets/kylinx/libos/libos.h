@@ -152,7 +152,9 @@ struct timer {                                   /* fires on the vCPU that armed
 void timer_arm(struct timer *, u64 deadline);
 void timer_cancel(struct timer *);               /* from any pVM; does not wait for fire() under way */
 
+#ifndef KX_TASK_STACK_PAGES                      /* the hosted build has more */
 #define KX_TASK_STACK_PAGES 6
+#endif
 struct sigpending { u64 set; struct list queue; };
 
 struct task {                                    /* a thread */
@@ -240,11 +242,23 @@ struct task *task_create(struct proc *, struct runq *); /* stack, fpu area, tid;
 void task_start(struct task *, void (*entry)(void *), void *arg); /* runnable, first in LibOS code */
 void task_start_user(struct task *, const struct kx_frame *);     /* runnable, first at these registers (copied to its stack) */
 void task_free(struct task *);
-void task_exit_thread(void) __attribute__((noreturn));  /* current leaves its run queue for good */
+void task_exit_thread(void) __attribute__((noreturn));  /* current leaves its run queue for good; freed, it must be on no list */
+/* A task created with runq NULL belongs to no slot: task_start and task_start_user only prepare it; the slot started by
+ * KX_HC_FORK with boot_arg = the task adopts and runs it. */
+long task_migrate(long (*spawn)(struct task *, void *), void *arg); /* current leaves this slot: its context is saved, spawn runs on
+	the idle stack and does KX_HC_FORK(task, KX_FORK_EMPTY ...); 0 in the new slot, spawn's -errno still in the old one */
+void run_on_idle_stack(void (*fn)(void *), void *arg) __attribute__((noreturn)); /* fn must not return; current is NULL there */
+void schedule_idle(void) __attribute__((noreturn)); /* on the idle stack: run what is ready (fn's end when the slot lives on) */
+void slot_exit(u32 status) __attribute__((noreturn)); /* on the idle stack: the slot's caches back, then KX_HC_EXIT */
+long threads_kill_others(void);                  /* all other threads of current's process end first: exec, exit_group; -EAGAIN: one of
+	them is doing the same, current must go (task due to die: exit_work ends it) */
+long thread_clone(u64 flags, u64 stack, u32 __user *ptid, u32 __user *ctid, u64 tls); /* clone with CLONE_THREAD: core/thread.c */
 struct runq *runq_of(u32 slot);
 void fpu_save(void *area);
 void fpu_restore(const void *area);
-void return_to_user(struct kx_frame *) __attribute__((noreturn)); /* with the attention work done */
+void fpu_area_init(void *area);                  /* initial state, for exec: fpu_area_init(current->fpu); fpu_restore(current->fpu) */
+u32 fpu_bytes(void);                             /* of an area */
+void return_to_user(struct kx_frame *) __attribute__((noreturn)); /* with the attention work done; all registers from the frame (sigreturn, exec) */
 void exit_work(struct kx_frame *);               /* core/exit_work.c: signals, reschedule, timers before going back */
 void request_attention(struct task *, u32 bits); /* makes its vCPU look: kicks it if it runs application code */
 void thread_exit_cleanup(struct task *);         /* clear_child_tid, robust futexes */

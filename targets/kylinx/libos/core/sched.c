@@ -1,0 +1,355 @@
+/* Run queues: each slot (pVM) runs the threads of its process in turn; a wake-up may come from any slot. */
+#include "core.h"
+
+#define SLICE_NS 6000000         /* of a thread while others of its process are ready */
+#define WAKE_SLICE_NS 500000     /* after so long it makes room for one that another pVM has just woken */
+#define SPIN_MIN_NS 3000
+#define SPIN_MAX_NS 50000        /* about what waiting and being woken by the monitor costs, twice */
+
+u32 active_slots, slots_seen;
+
+struct runq *runq_of(u32 slot)
+{
+	return (struct runq *)((char *)vcpu_of(slot) + RUNQ_OFFSET);
+}
+
+static void ready_add(struct runq *rq, struct task *t)
+{
+	t->state = TASK_READY;
+	list_push_back(&rq->ready, &t->run_node);
+	__atomic_store_n(&rq->ready_count, rq->ready_count + 1, __ATOMIC_RELAXED);
+}
+
+static struct task *ready_take(struct runq *rq)
+{
+	if (!rq->ready_count)
+		return NULL;
+	struct task *t = list_entry(rq->ready.next, struct task, run_node);
+	list_remove(&t->run_node);
+	__atomic_store_n(&rq->ready_count, rq->ready_count - 1, __ATOMIC_RELAXED);
+	return t;
+}
+
+static bool slice_unarmed(const struct runq *rq)
+{
+	return rq->armed > rq->slice_start + SLICE_NS;
+}
+
+/* Put t on its run queue (held, released here) and make its slot notice. All that decides is read under the queue's lock,
+ * where the slot also takes its decision to wait: no wake-up is lost. */
+static void ready_publish(struct runq *rq, struct task *t)
+{
+	struct kx_vcpu *v = vcpu_of(rq->slot);
+	ready_add(rq, t);
+	u32 state = v->state;
+	bool own = rq->slot == this_slot(), busy = rq->running && rq->running->state == TASK_RUNNING;
+	if (state == KX_SLOT_HALTED) { /* ours to wake; others need not */
+		v->state = KX_SLOT_SPINNING;
+		__atomic_add_fetch(&v->events, 1, __ATOMIC_RELEASE);
+	}
+	unlock(&rq->lock);
+	if (state == KX_SLOT_HALTED)
+		hypercall(KX_HC_NOTIFY, rq->slot, 0, 0, 0, 0);
+	else if (own && slice_unarmed(rq))
+		attention_set(KX_ATTENTION_TIMER); /* two want the vCPU now: time slices begin */
+	else if (!own && busy && state == KX_SLOT_RUNNING)
+		request_attention(rq->running, KX_ATTENTION_RESCHED);
+}
+
+void task_wake(struct task *t)
+{
+	struct runq *rq;
+	for (;;) { /* its queue changes when it goes to another slot */
+		rq = __atomic_load_n(&t->runq, __ATOMIC_ACQUIRE);
+		if (!rq) {
+			t->wake_pending = 1;
+			return;
+		}
+		lock(&rq->lock);
+		if (rq == t->runq)
+			break;
+		unlock(&rq->lock);
+	}
+	if (t->state == TASK_SLEEPING) {
+		ready_publish(rq, t);
+		return;
+	}
+	t->wake_pending = 1;
+	unlock(&rq->lock);
+}
+
+void sched_account(struct task *t)
+{
+	u64 now = now_mono_ns();
+	t->cpu_ns += now - t->started_ns;
+	t->started_ns = now;
+}
+
+/* Watch for work for a while, if the host has a CPU to spare for it: a wake-up then costs no hypercall. */
+static bool spin(struct runq *rq, struct kx_vcpu *v)
+{
+	if (__atomic_load_n(&active_slots, __ATOMIC_RELAXED) > boot_info->cpus || boot_info->cpus < 2)
+		return false;
+	u64 end = now_mono_ns() + rq->spin_ns, timer = timers_next(rq), now;
+	do {
+		for (u32 i = 0; i < 8; i++) {
+			if (__atomic_load_n(&rq->ready_count, __ATOMIC_RELAXED) || __atomic_load_n(&v->attention, __ATOMIC_RELAXED)) {
+				rq->spins_won++;
+				rq->spin_ns = rq->spin_ns + 5000 < SPIN_MAX_NS ? rq->spin_ns + 5000 : SPIN_MAX_NS;
+				return true;
+			}
+			cpu_pause();
+		}
+		now = now_mono_ns();
+		if (now >= timer)
+			return true;
+	} while (now < end);
+	rq->spins_lost++;
+	rq->spin_ns = rq->spin_ns * 3 / 4 > SPIN_MIN_NS ? rq->spin_ns * 3 / 4 : SPIN_MIN_NS;
+	return false;
+}
+
+/* rq->lock held, nothing was ready: come back with the lock held when something may be. */
+static void idle(struct runq *rq)
+{
+	struct kx_vcpu *v = this_vcpu();
+	v->state = KX_SLOT_SPINNING;
+	unlock(&rq->lock);
+	bool found = spin(rq, v);
+	u32 events = __atomic_load_n(&v->events, __ATOMIC_ACQUIRE);
+	u32 bits = __atomic_exchange_n(&v->attention, 0, __ATOMIC_ACQ_REL);
+	if (bits)
+		attention_family(bits);
+	if (!list_empty(&rq->timers) || bits & KX_ATTENTION_TIMER)
+		timers_run(rq, now_mono_ns());
+	lock(&rq->lock);
+	if (rq->ready_count || found || bits) {
+		v->state = KX_SLOT_RUNNING;
+		return;
+	}
+	u64 deadline = timers_next(rq);
+	v->state = KX_SLOT_HALTED;
+	unlock(&rq->lock);
+	__atomic_sub_fetch(&active_slots, 1, __ATOMIC_RELAXED);
+	rq->halts++;
+	hypercall(KX_HC_WAIT, events, deadline, 0, 0, 0);
+	__atomic_add_fetch(&active_slots, 1, __ATOMIC_RELAXED);
+	lock(&rq->lock);
+	v->state = KX_SLOT_RUNNING;
+}
+
+static void load_task(struct runq *rq, struct task *next)
+{
+	struct kx_vcpu *v = this_vcpu();
+	set_current(next);
+	v->exit_frame = (u64)next->frame;
+	v->stack_top = (u64)(next->frame + 1);
+	if (HOSTED)
+		return;
+	if (rq->fpu_owner != next) {
+		fpu_restore(next->fpu);
+		rq->fpu_owner = next;
+	}
+	__asm__ volatile("wrfsbase %0" : : "r"(next->fsbase));
+}
+
+static void leave_task(struct runq *rq, struct task *prev)
+{
+	if (unlikely(*(u64 *)prev->stack != STACK_CANARY))
+		panic("LibOS stack overflow of thread %u (%s)", prev->tid, prev->comm);
+	if (HOSTED)
+		return;
+	if (prev->state == TASK_DEAD) {
+		rq->fpu_owner = NULL;
+		return;
+	}
+	fpu_save_switch(prev->fpu);
+	__asm__ volatile("rdfsbase %0" : "=r"(prev->fsbase));
+}
+
+/* The slot's next task runs; rq->lock held, released. Comes back when current runs again. */
+static void schedule(struct runq *rq)
+{
+	struct task *prev = current, *next = ready_take(rq);
+	u64 now = now_mono_ns();
+	prev->cpu_ns += now - prev->started_ns;
+	if (!next) {
+		while (!(next = ready_take(rq)))
+			idle(rq);
+		now = now_mono_ns();
+	}
+	next->started_ns = rq->slice_start = now;
+	next->state = TASK_RUNNING;
+	rq->running = next;
+	unlock(&rq->lock);
+	if (next != prev) {
+		rq->switches++;
+		if (prev->state == TASK_DEAD)
+			rq->dead = prev;
+		leave_task(rq, prev);
+		load_task(rq, next);
+		context_switch(&prev->context_rsp, next->context_rsp);
+		sched_begin();
+	}
+}
+
+/* On the stack of the task that runs now. */
+void sched_begin(void)
+{
+	struct runq *rq = this_runq();
+	struct task *t = current;
+	if (unlikely(rq->dead)) {
+		task_free(rq->dead);
+		rq->dead = NULL;
+	}
+	u32 bits = signal_due(t) ? KX_ATTENTION_SIGNAL : 0; /* what the slot was told while another task ran */
+	if (timers_next(rq) < rq->armed || (rq->ready_count && slice_unarmed(rq)))
+		bits |= KX_ATTENTION_TIMER;
+	if (bits)
+		attention_set(bits);
+}
+
+/* For the idle stack, where no task is current: run what is ready. */
+void schedule_idle(void)
+{
+	struct runq *rq = this_runq();
+	struct task *next;
+	void *nowhere;
+	if (rq->dead) {
+		task_free(rq->dead);
+		rq->dead = NULL;
+	}
+	lock(&rq->lock);
+	rq->running = NULL;
+	while (!(next = ready_take(rq)))
+		idle(rq);
+	next->started_ns = rq->slice_start = now_mono_ns();
+	next->state = TASK_RUNNING;
+	rq->running = next;
+	unlock(&rq->lock);
+	load_task(rq, next);
+	context_switch(&nowhere, next->context_rsp);
+	__builtin_unreachable();
+}
+
+/* current stops running here, belongs to no slot, and fn goes on on the idle stack. Comes back where it is adopted. */
+void context_leave(struct task *t, void (*fn)(void *), void *arg)
+{
+	struct runq *rq = this_runq();
+	char *top = (char *)this_vcpu() + KX_VCPU_IDLE_STACK_TOP;
+	u64 *sp = (u64 *)top - 1;
+	*sp = (u64)context_begin_idle;
+	*--sp = 0;
+	*--sp = 0;
+	*--sp = (u64)fn;
+	*--sp = (u64)arg;
+	*--sp = 0;
+	*--sp = 0;
+	sched_account(t);
+	lock(&rq->lock);
+	t->state = TASK_NEW;
+	__atomic_store_n(&t->runq, NULL, __ATOMIC_RELEASE);
+	rq->running = NULL;
+	unlock(&rq->lock);
+	leave_task(rq, t);
+	rq->fpu_owner = NULL;
+	set_current(NULL);
+	context_switch(&t->context_rsp, sp);
+	sched_begin();
+}
+
+struct sleep_timer { struct timer timer; struct task *task; bool over; };
+
+static void sleep_over(struct timer *t)
+{
+	struct sleep_timer *s = container_of(t, struct sleep_timer, timer);
+	s->over = true;
+	task_wake(s->task);
+}
+
+long task_sleep(u64 deadline, bool interruptible)
+{
+	struct task *t = current;
+	struct runq *rq = t->runq;
+	struct sleep_timer sleep = { .timer.fire = sleep_over, .task = t };
+	bool woken = false;
+	if (t->wake_pending) {
+		t->wake_pending = 0;
+		return 0;
+	}
+	if (interruptible && signal_due(t)) {
+		attention_set(KX_ATTENTION_SIGNAL);
+		return -EINTR;
+	}
+	if (deadline != NEVER) {
+		if (now_mono_ns() >= deadline)
+			return -ETIMEDOUT;
+		timer_arm(&sleep.timer, deadline);
+	}
+	lock(&rq->lock);
+	if (t->wake_pending) {
+		unlock(&rq->lock);
+		woken = true;
+	} else {
+		t->state = TASK_SLEEPING;
+		t->interrupted = interruptible;
+		t->voluntary_switches++;
+		schedule(rq);
+	}
+	woken |= t->wake_pending;
+	t->wake_pending = 0;
+	if (deadline != NEVER) {
+		timer_cancel(&sleep.timer);
+		if (sleep.over && !woken)
+			return -ETIMEDOUT;
+	}
+	if (interruptible && signal_due(t)) {
+		attention_set(KX_ATTENTION_SIGNAL);
+		return -EINTR;
+	}
+	return 0;
+}
+
+void task_yield(void)
+{
+	struct runq *rq = this_runq();
+	if (!__atomic_load_n(&rq->ready_count, __ATOMIC_RELAXED)) {
+		if (__atomic_load_n(&active_slots, __ATOMIC_RELAXED) > boot_info->cpus)
+			hypercall(KX_HC_YIELD, 0, 0, 0, 0, 0); /* who it waits for may be another pVM without a CPU */
+		return;
+	}
+	lock(&rq->lock);
+	ready_add(rq, current);
+	schedule(rq);
+}
+
+void sched_tick(u32 bits)
+{
+	struct runq *rq = this_runq();
+	u64 now = now_mono_ns();
+	timers_run(rq, now);
+	if (rq->ready_count && now - rq->slice_start >= (bits & KX_ATTENTION_RESCHED ? WAKE_SLICE_NS : SLICE_NS)) {
+		current->involuntary_switches++;
+		task_yield();
+	}
+	timer_program(rq, rq->ready_count ? rq->slice_start + SLICE_NS : NEVER);
+}
+
+/* The area of a slot that starts, on its idle stack, before anything else of the LibOS. */
+void slot_begin(u32 slot)
+{
+	struct runq *rq = runq_of(slot);
+	bool counted = rq->counted;
+	memset(rq, 0, sizeof *rq);
+	rq->slot = slot;
+	rq->spin_ns = SPIN_MAX_NS / 2;
+	list_init(&rq->ready);
+	timers_init(rq);
+	rq->counted = rq->started = true;
+	if (!counted)
+		__atomic_add_fetch(&active_slots, 1, __ATOMIC_RELAXED);
+	u32 seen = __atomic_load_n(&slots_seen, __ATOMIC_RELAXED);
+	while (seen <= slot && !__atomic_compare_exchange_n(&slots_seen, &seen, slot + 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+	this_vcpu()->state = KX_SLOT_RUNNING;
+}
