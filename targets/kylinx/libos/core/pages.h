@@ -33,4 +33,7 @@ static inline void heap_poison(const void *p, size_t n) { (void)p; (void)n; }
 static inline void heap_unpoison(const void *p, size_t n) { (void)p; (void)n; }
 static inline int heap_poisoned(const void *p) { (void)p; return 0; }
 #endif
+
+/* marks that AddressSanitizer left on frames the idle stack never returned from */
+static inline void idle_stack_clear(void) { heap_unpoison((char *)this_vcpu() + KX_PAGE, KX_VCPU_IDLE_STACK_TOP - KX_PAGE); }
 #endif

@@ -1,5 +1,6 @@
 /* Run queues: each slot (pVM) runs the threads of its process in turn; a wake-up may come from any slot. */
 #include "core.h"
+#include "pages.h"
 
 #define SLICE_NS 6000000         /* of a thread while others of its process are ready */
 #define WAKE_SLICE_NS 500000     /* after so long it makes room for one that another pVM has just woken */
@@ -237,6 +238,7 @@ void context_leave(struct task *t, void (*fn)(void *), void *arg)
 {
 	struct runq *rq = this_runq();
 	char *top = (char *)this_vcpu() + KX_VCPU_IDLE_STACK_TOP;
+	idle_stack_clear();
 	u64 *sp = (u64 *)top - 1;
 	*sp = (u64)context_begin_idle;
 	*--sp = 0;

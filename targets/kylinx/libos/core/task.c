@@ -1,5 +1,6 @@
 /* Threads: their memory, their first context, their end, their way to another slot. */
 #include "core.h"
+#include "pages.h"
 
 struct task *task_create(struct proc *p, struct runq *rq)
 {
@@ -101,6 +102,7 @@ void task_exit_thread(void)
 void run_on_idle_stack(void (*fn)(void *), void *arg)
 {
 	set_current(NULL);
+	idle_stack_clear();
 	context_jump((char *)this_vcpu() + KX_VCPU_IDLE_STACK_TOP, fn, arg);
 }
 
