@@ -1,5 +1,6 @@
 /* What happens to a due signal on the way back to the application: a handler's frame, the default action, or the restart
  * of the call it interrupted. */
+#include "../core/core.h"
 #include "signal.h"
 
 static bool in_call(const struct kx_frame *f)
@@ -75,14 +76,13 @@ static void take_signals(struct kx_frame *f)
 	int signo;
 
 	for (;;) {
-		if (p->group_exiting)
-			proc_exit(p->group_exit_code);
+		thread_exit_if_due();
+		if (signal_pending_set(t) & SIGSET_KILL)
+			die(f, SIGKILL, NULL);
 		if (p->stopped) {
 			signal_stop_wait();
 			continue;
 		}
-		if (p->shared_pending.set & SIGSET_KILL || t->pending.set & SIGSET_KILL)
-			die(f, SIGKILL, NULL);
 		signo = signal_dequeue(t, ~t->blocked, &info);
 		if (!signo)
 			return;

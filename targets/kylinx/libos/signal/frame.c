@@ -22,19 +22,7 @@ struct user_frame {
 	struct kx_siginfo info;
 };
 
-static void xsave(void *area)
-{
-	u64 mask = boot_info->xfeatures;
-	__asm__ volatile("xsave64 (%0)" :: "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32)) : "memory");
-}
-
-static void xrstor(const void *area)
-{
-	u64 mask = boot_info->xfeatures;
-	__asm__ volatile("xrstor64 (%0)" :: "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32)) : "memory");
-}
-
-static size_t fpu_bytes(void)
+static size_t state_bytes(void)
 {
 	return boot_info->xsave_bytes + FP_XSTATE_MAGIC2_SIZE;
 }
@@ -54,12 +42,12 @@ bool on_altstack(const struct task *t, u64 rsp)
 
 static long push_fpu(u64 at)
 {
-	size_t bytes = fpu_bytes();
+	size_t bytes = state_bytes();
 	void *buffer = kzalloc(bytes + 64);
 	if (!buffer)
 		return -EFAULT;
 	struct _fpstate *fp = aligned(buffer);
-	xsave(fp);
+	fpu_save(fp);
 	fp->sw_reserved = (struct _fpx_sw_bytes){
 		.magic1 = FP_XSTATE_MAGIC1,
 		.extended_size = (u32)bytes,
@@ -117,7 +105,7 @@ static u64 frame_address(const struct kx_frame *f, const struct kx_sigaction *a,
 		sp = start + t->altstack.ss_size;
 		enter = true;
 	}
-	*fpu = (sp - fpu_bytes()) & ~63UL;
+	*fpu = (sp - state_bytes()) & ~63UL;
 	sp = ((*fpu - sizeof(struct user_frame)) & ~15UL) - 8; /* as after a call: rsp + 8 on 16 bytes */
 	if ((inside || enter) && (sp <= start || sp - start > t->altstack.ss_size))
 		return 0;
@@ -183,7 +171,7 @@ static long pop_fpu(u64 at)
 		fp->cwd = 0x37f;
 		fp->mxcsr = 0x1f80;
 		sanitise(fp, false);
-		xrstor(fp);
+		fpu_restore(fp);
 		r = 0;
 		goto out;
 	}
@@ -195,7 +183,7 @@ static long pop_fpu(u64 at)
 	if (copy_from_user(fp, (void *)at, extended ? sw.xstate_size : XSAVE_LEGACY))
 		goto out;
 	sanitise(fp, extended);
-	xrstor(fp);
+	fpu_restore(fp);
 	r = 0;
 out:
 	kfree(buffer);
@@ -214,6 +202,7 @@ static void load_registers(struct kx_frame *f, const struct sigcontext *c)
 	f->vector = KX_VECTOR_KICK; /* not in a system call any more */
 	if (c->reserved1[0] == RESTART_MAGIC && c->reserved1[2] == c->rip && c->reserved1[3] == c->rsp && c->rax == (u64)-EINTR) {
 		f->orig_rax = c->reserved1[1];
+		f->vector = KX_VECTOR_SYSCALL;
 		f->rax = (u64)-ERESTARTNOINTR;
 	}
 }

@@ -1,6 +1,7 @@
 /* Interval timers and alarm. REAL is a timer of its vCPU's; VIRTUAL and PROF count processor time: their timer comes when
  * the time could be used up at the earliest, looks, and is set again for what is left. The LibOS does not tell user from
  * system time (calls are short and inside the application), so VIRTUAL counts both. */
+#include "../core/core.h"
 #include "signal.h"
 
 #define US 1000UL
@@ -18,12 +19,17 @@ struct itimer_cpu {
 
 struct interval { u64 value, interval; }; /* ns; value 0: off */
 
+u64 task_cpu_ns(const struct task *t)
+{
+	return t->cpu_ns + (t->state == TASK_RUNNING ? now_mono_ns() - t->started_ns : 0);
+}
+
 u64 proc_cpu_ns(struct proc *p)
 {
 	bool entered = tree_enter();
 	u64 ns = p->user_ns;
 	list_for_each(n, &p->tasks)
-		ns += list_entry(n, struct task, proc_node)->cpu_ns;
+		ns += task_cpu_ns(list_entry(n, struct task, proc_node));
 	tree_leave(entered);
 	return ns;
 }

@@ -36,7 +36,7 @@ static u64 clock_now(const struct posix_timer *t)
 		return now_mono_ns();
 	bool entered = tree_enter();
 	struct task *thread = task_find(t->cpu_tid);
-	u64 ns = thread ? thread->cpu_ns : 0;
+	u64 ns = thread ? task_cpu_ns(thread) : 0;
 	tree_leave(entered);
 	return ns;
 }

@@ -66,6 +66,7 @@ void fault_report(const struct kx_frame *, const struct kx_siginfo *);
 /* timers.c, posix_timers.c */
 void posix_timer_taken(struct posix_timer *, struct kx_siginfo *); /* no locks held: overruns, next expiry */
 void posix_timers_exit(struct proc *);
+u64 task_cpu_ns(const struct task *);
 u64 proc_cpu_ns(struct proc *);
 bool timespec_valid(const struct __kernel_timespec *);
 u64 timespec_ns(const struct __kernel_timespec *); /* saturates */

@@ -73,6 +73,6 @@ void signal_stop(struct proc *p, int signo)
 void signal_stop_wait(void)
 {
 	struct proc *p = current->proc;
-	while (__atomic_load_n(&p->stopped, __ATOMIC_ACQUIRE) && !p->killed && !p->group_exiting)
+	while (__atomic_load_n(&p->stopped, __ATOMIC_ACQUIRE) && !(signal_pending_set(current) & SIGSET_KILL) && !p->group_exiting)
 		task_sleep(NEVER, false);
 }
