@@ -42,12 +42,13 @@ static void open_kvm(void)
 		!access("/sys/module/kvm_amd", F_OK) ? "svm" : "unknown";
 }
 
-/* What KVM supports, as it is; XCR0 is held to x87, SSE and AVX, which the LibOS's save areas have room for. */
+/* What KVM supports; a software KVM names fewer features than CPL3 code has natively, so those that CR4 and XCR0 need are added
+ * where the CPU has them. XCR0 is held to x87, SSE and AVX, which the LibOS's save areas have room for. */
 static void read_cpuid(void)
 {
 	const uint32_t room = 256;
 	uint32_t limit = (uint32_t)ioctl(family.kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
-	bool fsgsbase = false, xsave = false;
+	uint32_t eax, ebx, ecx, edx, xsave, fsgsbase;
 
 	family.cpuid = calloc(1, sizeof *family.cpuid + room * sizeof family.cpuid->entries[0]);
 	if (!family.cpuid)
@@ -55,19 +56,21 @@ static void read_cpuid(void)
 	family.cpuid->nent = room;
 	if (ioctl(family.kvm_fd, KVM_GET_SUPPORTED_CPUID, family.cpuid))
 		die("KVM_GET_SUPPORTED_CPUID: %s", strerror(errno));
-	family.xcr0 = 3;
+	__cpuid(1, eax, ebx, ecx, edx);
+	xsave = ecx & (bit_XSAVE | bit_AVX);
+	__cpuid_count(7, 0, eax, ebx, ecx, edx);
+	fsgsbase = ebx & bit_FSGSBASE;
+	if (!(xsave & bit_XSAVE) || !fsgsbase)
+		die("the CPU lacks %s, which the LibOS needs", fsgsbase ? "XSAVE" : "FSGSBASE");
+	family.xcr0 = xsave & bit_AVX ? 7 : 3;
 	for (uint32_t i = 0; i < family.cpuid->nent; i++) {
 		struct kvm_cpuid_entry2 *e = &family.cpuid->entries[i];
 
 		if (e->function == 1)
-			xsave = e->ecx & bit_XSAVE;
+			e->ecx |= xsave;
 		if (e->function == 7 && !e->index)
-			fsgsbase = e->ebx & bit_FSGSBASE;
-		if (e->function == 0xd && !e->index)
-			family.xcr0 |= e->eax & 4;
+			e->ebx |= fsgsbase;
 	}
-	if (!xsave || !fsgsbase)
-		die("the CPU (or its KVM) lacks %s, which the LibOS needs", xsave ? "FSGSBASE" : "XSAVE");
 	family.max_pvms = family.settings->pvms;
 	if (limit && family.max_pvms + family.settings->pool > limit) {
 		family.max_pvms = limit > family.settings->pool ? limit - family.settings->pool : 1;
@@ -103,13 +106,21 @@ static const void *map_image(const char *path, uint64_t *bytes)
 	return h;
 }
 
-static void gate(uint8_t *idt, uint32_t vector, uint64_t handler)
+void idt_gate(uint8_t *idt, uint32_t vector, uint64_t handler)
 {
 	uint64_t dpl = vector == 3 || vector == 4 ? 3 : 0; /* int3 and into are the application's right */
 	uint64_t g[2] = { (handler & 0xffff) | (uint64_t)SELECTOR_KERNEL_CODE << 16 | 0x8eull << 40 | dpl << 45 |
 		(handler >> 16 & 0xffff) << 48, handler >> 32 };
 
 	memcpy(idt + vector * 16, g, sizeof g);
+}
+
+void gdt_fill(uint64_t *gdt)
+{
+	gdt[SELECTOR_KERNEL_CODE / 8] = 0x00af9b000000ffff;
+	gdt[SELECTOR_KERNEL_DATA / 8] = 0x00cf93000000ffff;
+	gdt[SELECTOR_USER_DATA / 8] = 0x00cff3000000ffff;
+	gdt[SELECTOR_USER_CODE / 8] = 0x00affb000000ffff;
 }
 
 static void make_supervisor_tables(void)
@@ -121,15 +132,12 @@ static void make_supervisor_tables(void)
 	if (!va)
 		die("no memory for the supervisor tables");
 	family.gdt_va = va;
-	gdt[SELECTOR_KERNEL_CODE / 8] = 0x00af9b000000ffff;
-	gdt[SELECTOR_KERNEL_DATA / 8] = 0x00cf93000000ffff;
-	gdt[SELECTOR_USER_DATA / 8] = 0x00cff3000000ffff;
-	gdt[SELECTOR_USER_CODE / 8] = 0x00affb000000ffff;
+	gdt_fill(gdt);
 	family.idt_va = va + 0x100;
 	family.stubs_va = va + 0x400;
 	memcpy(page + 0x400, stubs_begin, (size_t)(stubs_end - stubs_begin));
 	for (uint32_t i = 0; i < STUB_VECTORS; i++)
-		gate(page + 0x100, i, family.stubs_va + i * STUB_BYTES);
+		idt_gate(page + 0x100, i, family.stubs_va + i * STUB_BYTES);
 }
 
 static void fill_boot_page(void)

@@ -81,6 +81,9 @@ uint64_t vcpu_cpu_ns(const struct vcpu *);
 void vcpu_report(struct vcpu *, const char *why);  /* registers and reason, in clear text */
 void vcpu_end(struct vcpu *, const char *why);     /* from its own thread: the pVM ends here, reported */
 void vcpu_reload_cr3(struct vcpu *);               /* after a space_ call */
+void vcpu_first_sregs(const struct vcpu *, struct kvm_sregs *);
+int vcpu_set_lstar(struct vcpu *, uint64_t lstar);
+int selftest(struct vcpu *);                       /* selftest.c: fills the family's facts about this KVM */
 struct kvm_regs *vcpu_regs(struct vcpu *);
 struct kvm_sregs *vcpu_sregs(struct vcpu *);
 
@@ -89,7 +92,6 @@ struct trap { uint64_t *rip, *rflags, *rsp; };
 void trap_exception(struct vcpu *, uint32_t vector); /* exit from an exception stub */
 void trap_shutdown(struct vcpu *);                   /* exit by triple fault: an exception with IDT limit 0 */
 void trap_kick(struct vcpu *);                       /* KVM_RUN was interrupted */
-bool trap_shutdown_works(void);                      /* self-test's answer */
 
 int pool_start(void);
 struct vcpu *pool_take(void);            /* an idle vCPU, its thread waking up; NULL: the family's limit is reached */
@@ -114,6 +116,7 @@ struct family {
 	uint64_t made, recycled, forks, spawns, exits, generation;
 	uint64_t hypercalls[KX_HC_COUNT];
 	bool booted, confined;
+	bool lstar_stub, shutdown_faults, tsc_exact; /* by the self-test */
 	const char *kvm_kind;
 };
 extern struct family family;
@@ -124,6 +127,8 @@ struct spawn_request {
 	char *const *envp; uint32_t envc;
 	uint32_t console, flags, uid;
 };
+void idt_gate(uint8_t *idt, uint32_t vector, uint64_t handler);
+void gdt_fill(uint64_t *gdt);
 void family_create(struct settings *);                      /* exits with 125 and a message on trouble */
 int64_t family_spawn(const struct spawn_request *);         /* slot, or -errno */
 void family_pvm_ended(struct vcpu *);                       /* from its thread, before the slot can be used again */

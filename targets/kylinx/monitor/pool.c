@@ -108,11 +108,16 @@ void pool_go(struct vcpu *v, struct space *space, const struct pvm_start *start)
 	futex_wake(&v->phase, 1);
 }
 
-static void give_back(struct vcpu *v, bool was_live)
+/* A used vCPU goes to the front, being warm; a new one to the end, so that slots are used from 0 up. */
+static void give_back(struct vcpu *v, bool was_live, bool is_new)
 {
+	struct vcpu **at = &family.free;
+
 	pthread_mutex_lock(&family.pool_lock);
-	v->next_free = family.free;
-	family.free = v;
+	while (is_new && *at)
+		at = &(*at)->next_free;
+	v->next_free = *at;
+	*at = v;
 	family.free_count++;
 	family.live -= was_live;
 	pthread_mutex_unlock(&family.pool_lock);
@@ -121,7 +126,7 @@ static void give_back(struct vcpu *v, bool was_live)
 void pool_call_off(struct vcpu *v)
 {
 	__atomic_store_n(&v->phase, VCPU_IDLE, __ATOMIC_RELEASE);
-	give_back(v, true);
+	give_back(v, true, false);
 }
 
 void pool_put(struct vcpu *v)
@@ -134,5 +139,5 @@ void pool_put(struct vcpu *v)
 	__atomic_store_n(&v->phase, VCPU_IDLE, __ATOMIC_RELEASE);
 	if (was_live)
 		__atomic_fetch_add(&family.recycled, 1, __ATOMIC_RELAXED);
-	give_back(v, was_live);
+	give_back(v, was_live, !v->generation);
 }

@@ -29,7 +29,8 @@ stubs_end:
 
 /* LSTAR, one copy in the supervisor page of each vCPU: an unpatched system call goes on at the LibOS's entry_syscall, at CPL3,
  * with rcx = return address and rsp kept; r11 is lost, as a system call may. The frame (rip, cs, rflags, rsp, ss) at
- * KERNEL_FRAME is made by the monitor but for rsp. By iretq: sysretq at CPL0 faults on a software KVM. */
+ * KERNEL_FRAME is made by the monitor but for rsp. Not used where
+ * the self-test finds that a system call stays at CPL3 (a software KVM). */
 	.balign 16
 	.globl	stub_syscall_begin, stub_syscall_end
 stub_syscall_begin:

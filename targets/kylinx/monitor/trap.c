@@ -155,11 +155,6 @@ void trap_kick(struct vcpu *v)
 	}
 }
 
-bool trap_shutdown_works(void)
-{
-	return false;
-}
-
 void trap_shutdown(struct vcpu *v)
 {
 	vcpu_end(v, "triple fault");

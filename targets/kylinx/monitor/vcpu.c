@@ -47,7 +47,7 @@ static void segment(struct kvm_segment *s, uint16_t selector, uint8_t type, uint
 		.db = !code, .s = 1, .l = code, .g = 1 };
 }
 
-static void first_sregs(struct vcpu *v, struct kvm_sregs *s)
+void vcpu_first_sregs(const struct vcpu *v, struct kvm_sregs *s)
 {
 	memset(s, 0, sizeof *s);
 	segment(&s->cs, SELECTOR_USER_CODE, 11, 3, true);
@@ -82,7 +82,7 @@ static int reset(struct vcpu *v)
 	memset(&e, 0, sizeof e);
 	if (ioctl(v->fd, KVM_SET_VCPU_EVENTS, &e))
 		return -errno;
-	first_sregs(v, vcpu_sregs(v));
+	vcpu_first_sregs(v, vcpu_sregs(v));
 	memset(vcpu_regs(v), 0, sizeof(struct kvm_regs));
 	v->dirty_regs = v->dirty_sregs = true;
 	v->run->immediate_exit = 0;
@@ -95,21 +95,24 @@ static int reset(struct vcpu *v)
 	return 0;
 }
 
-static int set_msrs(struct vcpu *v)
+int vcpu_set_lstar(struct vcpu *v, uint64_t lstar)
 {
 	struct { struct kvm_msrs head; struct kvm_msr_entry entry[3]; } m = { .head.nmsrs = 3, .entry = {
 		{ .index = MSR_STAR, .data = (uint64_t)SELECTOR_KERNEL_CODE << 32 | (uint64_t)(SELECTOR_USER_CODE - 16) << 48 },
-		{ .index = MSR_LSTAR, .data = v->kernel_va },
+		{ .index = MSR_LSTAR, .data = lstar },
 		{ .index = MSR_SFMASK, .data = 0x47700 } } }; /* TF IF DF IOPL NT AC */
-	struct kvm_device_attr offset = { .group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET };
-	uint64_t zero = 0;
 
-	if (ioctl(v->fd, KVM_SET_MSRS, &m) != 3)
-		return -EIO;
-	offset.addr = (uint64_t)&zero;
-	if (ioctl(v->fd, KVM_SET_DEVICE_ATTR, &offset)) /* a kernel before 5.16: write the TSC, which KVM matches up */
-		log_line("vCPU %u: no TSC offset control", v->slot);
-	return 0;
+	return ioctl(v->fd, KVM_SET_MSRS, &m) == 3 ? 0 : -EIO;
+}
+
+/* The guest's TSC is the host's: no offset. Before Linux 5.16 there is no such control; the self-test says what came of it. */
+static void clear_tsc_offset(struct vcpu *v)
+{
+	uint64_t zero = 0;
+	struct kvm_device_attr offset = { .group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET, .addr = (uint64_t)&zero };
+
+	if (ioctl(v->fd, KVM_SET_DEVICE_ATTR, &offset))
+		log_line("vCPU %u: KVM has no TSC offset control", v->slot);
 }
 
 /* The supervisor page: LSTAR's stub and its frame, the TSS with the I/O bitmap, the exceptions' stack. */
@@ -153,7 +156,16 @@ static int make_kvm_vcpu(struct vcpu *v)
 		r = -errno;
 	if (!r && ioctl(v->fd, KVM_SET_XCRS, &xcrs))
 		r = -errno;
-	return r ? r : set_msrs(v);
+	if (r)
+		return r;
+	clear_tsc_offset(v);
+	if (!v->slot) {
+		r = selftest(v);
+		if (!r)
+			r = reset(v);
+	}
+	/* where a system call does not leave CPL3, it goes straight to the LibOS: a stub would be out of its reach */
+	return r ? r : vcpu_set_lstar(v, family.lstar_stub ? v->kernel_va : memory_libos()->entry_syscall);
 }
 
 void vcpu_reload_cr3(struct vcpu *v)
