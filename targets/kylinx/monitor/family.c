@@ -126,7 +126,7 @@ void gdt_fill(uint64_t *gdt)
 static void make_supervisor_tables(void)
 {
 	void *host;
-	uint64_t va = memory_kernel_page(1, &host), *gdt = host;
+	uint64_t va = memory_kernel_text(1, &host), *gdt = host;
 	uint8_t *page = host;
 
 	if (!va)

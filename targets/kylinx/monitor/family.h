@@ -39,7 +39,7 @@ struct vcpu {
 	int fd;
 	struct kvm_run *run;
 	struct kx_vcpu *area;                /* host view of the slot's first page */
-	uint64_t kernel_va;                  /* its supervisor page: LSTAR stub, TSS, exception stack */
+	uint64_t kernel_va;                  /* its supervisor page: LSTAR stub's frame, TSS, exception stack */
 	uint8_t *kernel;
 	pid_t tid;
 	timer_t timer;
@@ -62,6 +62,7 @@ struct vcpu {
 	int32_t status;                      /* wait(2)'s word */
 	bool killed_by_monitor;
 	bool shutdown_faults;                /* #PF arrives as KVM_EXIT_SHUTDOWN: IDT limit 0 */
+	uint64_t cr2_before;
 	uint64_t timer_deadline;
 	uint64_t started_ns, cpu_at_start_ns;
 	uint64_t exits, hypercalls, faults;
@@ -91,6 +92,7 @@ struct kvm_sregs *vcpu_sregs(struct vcpu *);
 struct trap { uint64_t *rip, *rflags, *rsp; };
 void trap_exception(struct vcpu *, uint32_t vector); /* exit from an exception stub */
 void trap_shutdown(struct vcpu *);                   /* exit by triple fault: an exception with IDT limit 0 */
+void trap_arm(struct vcpu *, bool fast);
 void trap_kick(struct vcpu *);                       /* KVM_RUN was interrupted */
 
 int pool_start(void);
@@ -104,6 +106,8 @@ struct family {
 	struct settings *settings;
 	int kvm_fd, vm_fd;
 	uint64_t gdt_va, idt_va, stubs_va;
+	uint64_t lstar_va, lstar_left;       /* page of LSTAR stubs under way: next free address, bytes left */
+	uint8_t *lstar_host;
 	uint64_t xcr0;
 	uint32_t max_pvms;
 	struct kvm_cpuid2 *cpuid;
@@ -117,6 +121,7 @@ struct family {
 	uint64_t hypercalls[KX_HC_COUNT];
 	bool booted, confined;
 	bool lstar_stub, shutdown_faults, tsc_exact; /* by the self-test */
+	bool fast_faults;                    /* shutdown_faults, and not turned off */
 	const char *kvm_kind;
 };
 extern struct family family;
@@ -189,8 +194,9 @@ void futex_wake(uint32_t *word, uint32_t count);
 #define STUB_VECTORS 32
 #define STUB_BYTES 8                     /* each vector's stub */
 extern const uint8_t stubs_begin[], stubs_end[], stub_syscall_begin[], stub_syscall_end[];
-#define KERNEL_TSS 0x200                 /* in a vCPU's supervisor page: stub_syscall at 0, its frame, TSS, exception stack */
-#define KERNEL_FRAME 0x100
+#define STUB_SYSCALL_FRAME 5
+#define KERNEL_FRAME 0                   /* in a vCPU's supervisor page: the LSTAR stub's frame, TSS, exception stack */
+#define KERNEL_TSS 0x100
 #define KERNEL_STACK_TOP 0x1000
 #define SELECTOR_KERNEL_CODE 0x10
 #define SELECTOR_KERNEL_DATA 0x18

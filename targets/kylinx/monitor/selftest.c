@@ -145,6 +145,7 @@ int selftest(struct vcpu *v)
 		family.tsc_exact = tsc_is_the_hosts(v);
 		family.lstar_stub = syscall_enters_at_cpl0(v);
 		family.shutdown_faults = shutdown_faults_work(v, host);
+		family.fast_faults = family.shutdown_faults && !family.settings->no_shutdown_faults;
 		log_line("this KVM (%s): system calls enter at CPL%d, page faults by %s, TSC %s", family.kvm_kind,
 			family.lstar_stub ? 0 : 3, family.shutdown_faults ? "shutdown" : "stub", family.tsc_exact ? "exact" : "offset");
 	} else {

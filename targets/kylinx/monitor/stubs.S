@@ -27,15 +27,14 @@ stubs_begin:
 	.endr
 stubs_end:
 
-/* LSTAR, one copy in the supervisor page of each vCPU: an unpatched system call goes on at the LibOS's entry_syscall, at CPL3,
- * with rcx = return address and rsp kept; r11 is lost, as a system call may. The frame (rip, cs, rflags, rsp, ss) at
- * KERNEL_FRAME is made by the monitor but for rsp. Not used where
- * the self-test finds that a system call stays at CPL3 (a software KVM). */
+/* LSTAR, one copy for each vCPU: an unpatched system call goes on at the LibOS's entry_syscall, at CPL3, with rcx = return
+ * address and rsp kept; r11 is lost, as a system call may. The monitor fills in where the vCPU's frame is, and all of the frame
+ * (rip, cs, rflags, rsp, ss) but rsp. Not used where the self-test finds that a system call stays at CPL3 (a software KVM). */
 	.balign 16
 	.globl	stub_syscall_begin, stub_syscall_end
 stub_syscall_begin:
-	movq	%rsp, %r11
-	leaq	stub_syscall_begin + 0x100(%rip), %rsp
+	movq	%rsp, %r11		/* 3 bytes */
+	movabsq	$0, %rsp		/* STUB_SYSCALL_FRAME: the number is at byte 5 */
 	movq	%r11, 24(%rsp)
 	iretq
 stub_syscall_end:

@@ -11,6 +11,7 @@
 #define ERROR_WRITE 2
 #define ERROR_FETCH 16
 #define RED_ZONE 128
+#define SENTINEL 0x5e1f                   /* no page fault leaves this in cr2 by accident: nothing is ever mapped so low */
 #define FLAGS_KEPT 0x244dd7ull           /* ID AC OF DF TF SF ZF AF PF CF and the fixed bit, of what the application had */
 #define RIP_STUB_RETURN 2                /* offset in a stub behind its out */
 
@@ -70,24 +71,27 @@ static void take_kick(struct vcpu *v, struct trap *t)
 		upcall(v, t, KX_VECTOR_KICK, 0, 0);
 }
 
-static void page_fault(struct vcpu *v, struct trap *t, uint64_t error, uint64_t address, bool unknown)
+/* A page fault. unknown: it came as a triple fault, without an error code; false: the memory manager needs one to tell. */
+static bool page_fault(struct vcpu *v, struct trap *t, uint64_t error, uint64_t address, bool unknown)
 {
 	struct space_fault fault = { .address = address & ~(uint64_t)(KX_PAGE - 1), .present = error & ERROR_PRESENT,
 		.write = error & ERROR_WRITE, .exec = error & ERROR_FETCH, .unknown = unknown };
 	uint32_t count = __atomic_load_n(&v->area->region_count, __ATOMIC_ACQUIRE);
 	uint64_t va = __atomic_load_n(&v->area->regions, __ATOMIC_ACQUIRE);
 	const struct kx_region *regions = count ? memory_commons(va, (size_t)count * sizeof *regions) : NULL;
-
-	v->faults++;
-	if ((error & (ERROR_PRESENT | ERROR_WRITE)) == (ERROR_PRESENT | ERROR_WRITE))
-		DTRACE_PROBE2(kxmonitor, fault_cow, v->slot, address);
 	enum space_result r = space_fault(v->space, &fault, regions, regions ? count : 0);
 
 	vcpu_reload_cr3(v);
+	if (r == SPACE_UPCALL && unknown)
+		return false;
+	v->faults++;
+	if ((error & (ERROR_PRESENT | ERROR_WRITE)) == (ERROR_PRESENT | ERROR_WRITE))
+		DTRACE_PROBE2(kxmonitor, fault_cow, v->slot, address);
 	if (r == SPACE_UPCALL)
 		upcall(v, t, VECTOR_PAGE_FAULT, error, address);
 	else if (r == SPACE_NO_MEMORY)
 		upcall(v, t, VECTOR_PAGE_FAULT, error | KX_ERROR_NO_MEMORY, address);
+	return true;
 }
 
 static void exception(struct vcpu *v, struct trap *t, uint32_t vector, uint64_t error)
@@ -121,6 +125,8 @@ void trap_exception(struct vcpu *v, uint32_t vector)
 		return;
 	}
 	exception(v, &t, vector, has_error(vector) ? frame[-1] : 0);
+	if (family.fast_faults)
+		trap_arm(v, true);
 }
 
 /* KVM_RUN came back for a signal. In a stub the kick waits: before its out, for the exit that comes; behind it, the frame that
@@ -155,7 +161,38 @@ void trap_kick(struct vcpu *v)
 	}
 }
 
+/* Turns the fast way of page faults on and off: with IDT limit 0 an exception becomes KVM_EXIT_SHUTDOWN at its instruction, cr2
+ * tells a page fault from the rest, since only a page fault changes it. */
+void trap_arm(struct vcpu *v, bool fast)
+{
+	struct kvm_sregs *s = vcpu_sregs(v);
+
+	v->shutdown_faults = fast;
+	s->idt.limit = fast ? 0 : STUB_VECTORS * 16 - 1;
+	if (fast)
+		s->cr2 = v->cr2_before = SENTINEL;
+	v->dirty_sregs = true;
+}
+
+/* A page fault whose address differs from what cr2 was is resolved here; anything else is repeated with the IDT in force, whose
+ * stub tells vector and error code exactly. */
 void trap_shutdown(struct vcpu *v)
 {
-	vcpu_end(v, "triple fault");
+	struct kvm_regs *r = vcpu_regs(v);
+	struct kvm_sregs *s = vcpu_sregs(v);
+	struct trap t = { (uint64_t *)&r->rip, (uint64_t *)&r->rflags, (uint64_t *)&r->rsp };
+	uint64_t rip = r->rip;
+
+	if (!v->shutdown_faults || s->cs.dpl != 3) {
+		vcpu_end(v, "triple fault");
+		return;
+	}
+	if (s->cr2 == v->cr2_before || !page_fault(v, &t, 0, s->cr2, true)) {
+		trap_arm(v, false);
+		return;
+	}
+	v->cr2_before = s->cr2;
+	if (!v->ended)
+		take_kick(v, &t);
+	v->dirty_regs = r->rip != rip;
 }

@@ -115,7 +115,7 @@ static void clear_tsc_offset(struct vcpu *v)
 		log_line("vCPU %u: KVM has no TSC offset control", v->slot);
 }
 
-/* The supervisor page: LSTAR's stub and its frame, the TSS with the I/O bitmap, the exceptions' stack. */
+/* The supervisor page: the LSTAR stub's frame, the TSS with the I/O bitmap, the exceptions' stack. */
 static void fill_kernel_page(struct vcpu *v)
 {
 	uint64_t *frame = (uint64_t *)(v->kernel + KERNEL_FRAME), stack = v->kernel_va + KERNEL_STACK_TOP;
@@ -123,7 +123,6 @@ static void fill_kernel_page(struct vcpu *v)
 	uint16_t bitmap = 104;
 
 	memset(v->kernel, 0, KX_PAGE);
-	memcpy(v->kernel, stub_syscall_begin, (size_t)(stub_syscall_end - stub_syscall_begin));
 	frame[0] = memory_libos()->entry_syscall;
 	frame[1] = SELECTOR_USER_CODE;
 	frame[2] = RFLAGS_IF | RFLAGS_FIXED;
@@ -132,6 +131,33 @@ static void fill_kernel_page(struct vcpu *v)
 	memcpy(tss + 102, &bitmap, 2);
 	memset(tss + bitmap, 0xff, TSS_BYTES - 104);
 	tss[bitmap + KX_PORT / 8] &= (uint8_t)~(1u << KX_PORT % 8);
+}
+
+/* Where system calls enter: the vCPU's LSTAR stub, or, where they do not leave CPL3, the LibOS itself. 0: no memory. */
+static uint64_t lstar_for(struct vcpu *v)
+{
+	const uint64_t bytes = 32, frame = v->kernel_va + KERNEL_FRAME;
+	void *host;
+	uint64_t va = memory_libos()->entry_syscall;
+
+	if (!family.lstar_stub)
+		return va;
+	pthread_mutex_lock(&family.pool_lock);
+	if (family.lstar_left < bytes) {
+		family.lstar_va = memory_kernel_text(1, &host);
+		family.lstar_left = family.lstar_va ? KX_PAGE : 0;
+		family.lstar_host = host;
+	}
+	va = family.lstar_left ? family.lstar_va : 0;
+	if (va) {
+		memcpy(family.lstar_host, stub_syscall_begin, (size_t)(stub_syscall_end - stub_syscall_begin));
+		memcpy(family.lstar_host + STUB_SYSCALL_FRAME, &frame, sizeof frame);
+		family.lstar_va += bytes;
+		family.lstar_host += bytes;
+		family.lstar_left -= bytes;
+	}
+	pthread_mutex_unlock(&family.pool_lock);
+	return va;
 }
 
 static int make_kvm_vcpu(struct vcpu *v)
@@ -164,8 +190,8 @@ static int make_kvm_vcpu(struct vcpu *v)
 		if (!r)
 			r = reset(v);
 	}
-	/* where a system call does not leave CPL3, it goes straight to the LibOS: a stub would be out of its reach */
-	return r ? r : vcpu_set_lstar(v, family.lstar_stub ? v->kernel_va : memory_libos()->entry_syscall);
+	uint64_t lstar = lstar_for(v);
+	return r ? r : lstar ? vcpu_set_lstar(v, lstar) : -ENOMEM;
 }
 
 void vcpu_reload_cr3(struct vcpu *v)
@@ -314,6 +340,8 @@ static void pvm_begin(struct vcpu *v)
 	r->rsp = KX_VA_VCPUS + (uint64_t)v->slot * KX_VCPU_STRIDE + KX_VCPU_IDLE_STACK_TOP;
 	r->rflags = RFLAGS_IF | RFLAGS_FIXED;
 	v->dirty_regs = v->dirty_sregs = true;
+	if (family.fast_faults)
+		trap_arm(v, true);
 	DTRACE_PROBE1(kxmonitor, fork_child, v->slot);
 }
 
@@ -401,7 +429,7 @@ int vcpu_create(uint32_t slot, struct vcpu **out)
 	v->slot = slot;
 	r = memory_slot_area(slot, false);
 	v->area = r ? NULL : memory_commons(KX_VA_VCPUS + (uint64_t)slot * KX_VCPU_STRIDE, KX_PAGE);
-	v->kernel_va = v->area ? memory_kernel_page(1, &host) : 0;
+	v->kernel_va = v->area ? memory_kernel_data(1, &host) : 0;
 	if (!v->kernel_va) {
 		free(v);
 		return r ? r : -ENOMEM;
