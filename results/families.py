@@ -23,7 +23,7 @@ FAMILIES = (
         "Fork",
         "Fork and exec",
         "How soon does fork return, the child run and a new image reach main? What do copies cost later?",
-        ("fork", "cow", "exec"),
+        ("fork", "cow", "exec", "herd", "create"),
         (
             ("fork", "parent"),
             ("fork", "child"),
@@ -31,6 +31,8 @@ FAMILIES = (
             ("cow", "write"),
             ("fork", "total"),
             ("exec", "total"),
+            ("create", "to_main"),
+            ("herd", "memory_added"),
         ),
     ),
     Family(
@@ -108,6 +110,9 @@ CALLED: Mapping[tuple[str, str], str] = {
     ("cow", "write"): "copy-on-write, a page",
     ("exec", "to_main"): "exec to main",
     ("exec", "total"): "exec to wait's return",
+    ("create", "to_main"): "new target to main",
+    ("herd", "memory_added"): "memory one more process adds",
+    ("herd", "parent"): "fork among many, return in the parent",
     ("pipe", "one_way"): "pipe, one way",
     ("sysv_mq", "one_way"): "SysV message queue, one way",
     ("posix_mq", "one_way"): "POSIX message queue, one way",

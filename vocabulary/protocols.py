@@ -110,6 +110,16 @@ class Deployment(Protocol):
         Raises TargetError (with the console's tail) on a bad exit or on time-out."""
         ...
 
+    def run_beside(self, program: Path, args: Sequence[str], *, timeout_s: float) -> str:
+        """The same for a program that runs on the host, in the deployment's place: it starts targets."""
+        ...
+
+    def command(self, program: Path, args: Sequence[str]) -> list[str]:
+        """What starts ``program`` in a fresh instance of the target when executed on the host in the
+        deployment's place (of a process: the program itself). It may be executed again and again, and shares
+        nothing with what the deployment runs otherwise."""
+        ...
+
     def serve(self, service: Service) -> AbstractContextManager[Endpoint]:
         """A started service that has answered once; stopped at the end of the ``with``."""
         ...

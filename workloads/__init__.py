@@ -28,6 +28,8 @@ CASES: dict[str, str] = {
     "posix_shm": _MICRO,
     "dlopen": _MICRO,
     "update": _MICRO,
+    "herd": _MICRO,
+    "create": _MICRO,
     "redis": "workloads.redis_load.cases:REDIS",
     "redis_sweep": "workloads.redis_load.cases:REDIS_SWEEP",
     "redis_bgsave": "workloads.redis_load.bgsave:REDIS_BGSAVE",

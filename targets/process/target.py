@@ -40,6 +40,12 @@ class ProcessDeployment:
         """See `targets.process.micro.run_micro`."""
         return run_micro(self.place, self._console, self._scratch, program, args, timeout_s)
 
+    run_beside = run_micro
+
+    def command(self, program: Path, args: Sequence[str]) -> list[str]:
+        """The program itself."""
+        return [str(program.absolute()), *args]
+
     def serve(self, service: Service) -> AbstractContextManager[Endpoint]:
         """See `targets.process.serving.serving`."""
         return serving(service, self.place, self._site.address, self._lab.place, self._scratch, self._console)

@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 BUILD = HERE / "build"
 SANITIZED = BUILD / "sanitize"
 NAMES = (
-    *("null", "ctxsw", "fork", "cow", "exec"),
+    *("null", "ctxsw", "fork", "cow", "exec", "herd", "create"),
     *("pipe", "sysv_mq", "posix_mq", "kill", "exitwait", "sysv_shm", "posix_shm"),
     *("dlopen", "update"),
 )

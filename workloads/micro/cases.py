@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from vocabulary import Capability, CaseContext, CaseKind, Deployment, Samples, TargetError
 from workloads.micro import building, params
 from workloads.micro.libraries import make_libraries, make_versions
+from workloads.micro.whole import CreateCase, HerdCase
 from workloads.protocol import parse_with_params
 
 _SECONDS_TO_START = 30
@@ -120,5 +121,7 @@ MICRO_CASES: tuple[CaseKind, ...] = (
         _WITH_FILES,
         _update_options,
     ),
+    HerdCase(),
+    CreateCase(),
 )
 """Every micro program as a case kind."""

@@ -11,12 +11,13 @@ enum { REDIRTY_ALL, REDIRTY_NONE };
 
 static const char *const children[] = { "exit", "exec", NULL };
 static const char *const redirties[] = { "all", "none", NULL };
-static long long dirty_mib, pages, child_does, redirty;
+static long long dirty_mib, pages, child_does, redirty, touch_pages;
 static const struct micro_option options[] = {
 	{ "dirty-mib", &dirty_mib, 0, 65536, NULL, NULL, "MiB dirtied before the first fork" },
 	{ "pages", &pages, 0, 0, memory_pages, NULL, "default, huge (advised) or none (huge pages refused)" },
 	{ "child", &child_does, 0, 0, children, NULL, "the child exits, or executes tiny-dynamic" },
 	{ "redirty", &redirty, 0, 0, redirties, NULL, "before each further fork, write all pages again, or none" },
+	{ "touch-pages", &touch_pages, 0, 1 << 20, NULL, NULL, "after it, both sides write this many pages, and their stacks" },
 	{ 0 },
 };
 
@@ -27,6 +28,17 @@ struct series {
 static _Atomic uint64_t *child_at;
 static char *tiny[] = { NULL, NULL };
 static unsigned char *memory;
+
+/* What a program does next: its stack and some of its data are written, here a page after the other. */
+static void touch(void)
+{
+	unsigned char stack[2 * PAGE_BYTES];
+
+	for (size_t at = 0; at < sizeof(stack); at += PAGE_BYTES)
+		((volatile unsigned char *)stack)[at] = 1;
+	for (long long page = 0; page < touch_pages; page++)
+		memory[page * PAGE_BYTES]++;
+}
 
 static void fork_once(uint64_t i, const struct series *to)
 {
@@ -43,12 +55,16 @@ static void fork_once(uint64_t i, const struct series *to)
 			execv(tiny[0], tiny);
 			die_errno(tiny[0]);
 		}
+		if (touch_pages)
+			touch();
 		_exit(0);
 	}
 	parent_at = now_ns();
 	PROBE(fork_parent, i);
 	if (child < 0)
 		die_errno("fork");
+	if (touch_pages)
+		touch();
 	reaped_at = micro_reap(child);
 	PROBE(fork_reaped, i);
 	micro_add(to->parent, (double)(parent_at - begin));
@@ -73,6 +89,8 @@ int main(int argc, char **argv)
 	later.parent = micro_series("parent", "ns", "lower", NULL, most, "fork called to returned in the parent");
 	later.child = micro_series("child", "ns", "lower", NULL, most, "fork called to the child's first statement");
 	later.total = micro_series("total", "ns", "lower", NULL, most, "fork called to waitpid returned in the parent");
+	if (touch_pages * PAGE_BYTES > dirty_mib << 20)
+		die_usage("--touch-pages: more than --dirty-mib has");
 	child_at = micro_shared(sizeof(*child_at));
 	if (child_does == CHILD_EXEC)
 		tiny[0] = (char *)micro_sibling("tiny-dynamic");

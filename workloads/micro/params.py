@@ -44,6 +44,9 @@ class Fork(Memory):
     redirty: Literal["all", "none"] = Field(
         "all", description="before each further fork, write every page again (private, as at first), or none"
     )
+    touch_pages: int = Field(
+        0, ge=0, le=1 << 20, description="right after it, both sides write this many pages, and two of stack"
+    )
 
 
 class Cow(Memory):
@@ -57,6 +60,22 @@ class Exec(Memory):
     iterations: int = Field(500, ge=1, le=1_000_000, description="the most, the first included")
     dirty_mib: int = Field(0, ge=0, le=65536, description="MiB dirtied before the first")
     method: Literal["fork", "vfork", "spawn"] = Field("fork", description="how the child comes to be")
+    image: Literal["dynamic", "static"] = Field("dynamic", description="how the tiny program is linked")
+
+
+class Herd(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    children: int = Field(100, ge=10, le=100_000, description="processes alive at once")
+    touch_pages: int = Field(4, ge=0, le=65536, description="pages each child writes")
+    hold_ms: int = Field(500, ge=0, le=60_000, description="pauses in which memory is read from outside")
+
+
+class Create(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    iterations: int = Field(50, ge=1, le=100_000, description="the most starts")
+    budget_ms: int = Field(400, ge=0, le=600_000, description="stop after this long, but not before 4")
     image: Literal["dynamic", "static"] = Field("dynamic", description="how the tiny program is linked")
 
 

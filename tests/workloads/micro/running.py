@@ -25,12 +25,14 @@ class Ran:
 
 
 def options_needed(program: str) -> list[str]:
-    """What a program cannot do without: its libraries."""
+    """What a program cannot do without: its libraries, its command."""
     if program == "dlopen":
         return [f"--directory={make_libraries(2, 64)}", "--libraries=2"]
     if program == "update":
         first, second = make_versions(64)
         return [f"--library-v1={first}", f"--library-v2={second}"]
+    if program == "create":
+        return [f"--command={BUILD / 'tiny-dynamic'}\x1f1"]
     return []
 
 
