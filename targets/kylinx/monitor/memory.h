@@ -30,9 +30,11 @@ void *memory_commons(uint64_t va, size_t length);
 int memory_slot_area(uint32_t slot, bool spawn_pages); /* make the area's pages present (zeroed first page); spawn_pages: the spawn block's too */
 void memory_slot_area_release(uint32_t slot);       /* spawn pages back */
 int64_t memory_commons_grow(uint64_t blocks);       /* as KX_HC_COMMONS */
-uint64_t memory_kernel_page(uint32_t pages, void **host); /* supervisor pages at KX_VA_KERNEL..: guest va, host view; for GDT, TSSs, stubs (mapped
-                                                      executable, not writable by the guest: set the accessed bits of descriptors) */
-uint64_t memory_kernel_data(uint32_t pages, void **host); /* the same for stacks of stubs and what else CPL0 writes: writable, not executable */
+/* Supervisor pages at KX_VA_KERNEL..: guest va, host view; 0: no memory. page: read, write, execute (what a vCPU needs in one page);
+ * text: read, execute (set the accessed bits of descriptors there); data: read, write. */
+uint64_t memory_kernel_page(uint32_t pages, void **host);
+uint64_t memory_kernel_text(uint32_t pages, void **host);
+uint64_t memory_kernel_data(uint32_t pages, void **host);
 
 struct space *space_create(void);                   /* empty but for the shared subtree; NULL: no memory */
 /* Child with the parent's private memory, copied at the first write on either side; the parent's tables are made anew too:

@@ -1,0 +1,194 @@
+/* Page-table pages, in slabs of 64 with a memslot each.
+ *
+ * A shadow-paging KVM does not look again at a page it knows as a table, so a table page is used once; when no table of a slab is
+ * alive any more, its memslot is deleted and added again (only what KVM derived from it goes, 9 us) and its pages are new. A
+ * thread of its own does that and keeps slabs ready, off the path of fork. Tables made at forks die young and come from
+ * slabs apart, so that few slabs are pinned by long-lived ones; those that are get emptied by the next fork (table_sparse). */
+#include <errno.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include "memory_private.h"
+
+#define SLAB_TABLES 64
+#define SLAB_BYTES (SLAB_TABLES * KX_PAGE)
+#define SLABS_MAX 16384
+#define SLAB_MEMSLOT 1024     /* id of slab 0's; other ranges use those below */
+#define READY_LOW 2
+#define READY_POPULATED 4     /* recycled slabs beyond these give their memory back */
+#define SPARSE_TABLES 12
+
+enum slab_state { SLAB_UNUSED, SLAB_READY, SLAB_CURRENT, SLAB_FULL, SLAB_ZAPPING };
+struct slab { uint16_t live, next; uint8_t state; bool dirty; };
+struct table { uint32_t refs; uint8_t heat; uint64_t stamp; };
+
+static struct slab slabs[SLABS_MAX];
+static struct table *tables;
+static uint8_t *host;
+static uint64_t base_gpa, live;
+static uint32_t slab_count, current[2]; /* slab + 1; 0 none */
+static uint32_t ready[SLABS_MAX], ready_count, empty[SLABS_MAX], empty_count, sparse_slabs;
+__thread bool tables_beyond_limit;
+static pthread_cond_t work = PTHREAD_COND_INITIALIZER;
+
+uint64_t *table_entries(uint32_t table) { return (uint64_t *)(host + (uint64_t)table * KX_PAGE); }
+uint32_t table_at(const uint64_t *entry) { return (uint32_t)(((const uint8_t *)entry - host) / KX_PAGE); }
+uint64_t table_gpa(uint32_t table) { return base_gpa + (uint64_t)table * KX_PAGE; }
+uint32_t table_of(uint64_t entry) { return (uint32_t)(((entry & PTE_ADDRESS) - base_gpa) / KX_PAGE); }
+uint32_t *table_refs(uint32_t table) { return &tables[table].refs; }
+uint64_t *table_stamp(uint32_t table) { return &tables[table].stamp; }
+uint8_t *table_heat(uint32_t table) { return &tables[table].heat; }
+uint64_t tables_live(void) { return live; }
+
+static bool is_sparse(const struct slab *s) { return s->state == SLAB_FULL && s->live <= SPARSE_TABLES; }
+bool table_sparse(uint32_t table) { return is_sparse(&slabs[table / SLAB_TABLES]); }
+bool tables_pressed(void) { return sparse_slabs > 16 && sparse_slabs > slab_count / 2; }
+
+static int slab_slot(uint32_t slab, bool add)
+{
+	return memslot_set(SLAB_MEMSLOT + slab, base_gpa + (uint64_t)slab * SLAB_BYTES, add ? SLAB_BYTES : 0,
+		host + (uint64_t)slab * SLAB_BYTES, false);
+}
+
+/* A slab nobody used yet; lock held, dropped meanwhile. */
+static bool slab_add(void)
+{
+	uint32_t at = slab_count;
+
+	if (at == SLABS_MAX)
+		return false;
+	slab_count++;
+	memory_unlock();
+	int error = slab_slot(at, true);
+
+	memory_lock();
+	if (error)
+		return false; /* its number is lost; the kernel is out of memory */
+	slabs[at].state = SLAB_READY;
+	ready[ready_count++] = at;
+	return true;
+}
+
+/* An empty slab made new; lock held, dropped meanwhile. */
+static void slab_recycle(void)
+{
+	uint32_t at = empty[--empty_count];
+	bool keep = ready_count < READY_POPULATED;
+
+	slabs[at].state = SLAB_ZAPPING;
+	memory_unlock();
+	int error = slab_slot(at, false);
+
+	if (!error && !keep)
+		madvise(host + (uint64_t)at * SLAB_BYTES, SLAB_BYTES, MADV_DONTNEED);
+	if (!error)
+		error = slab_slot(at, true);
+	memory_lock();
+	memory.stats.zaps++;
+	if (error)
+		return; /* never used again */
+	slabs[at] = (struct slab){ .state = SLAB_READY, .dirty = keep };
+	ready[ready_count++] = at;
+}
+
+static void *recycler(void *unused)
+{
+	sigset_t all;
+
+	(void)unused;
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
+	memory_lock();
+	for (;;) {
+		if (empty_count)
+			slab_recycle();
+		else if (ready_count < READY_LOW && slab_add())
+			continue;
+		else {
+			memory_unlock();
+			arena_trim();
+			memory_lock();
+			if (!empty_count)
+				pthread_cond_wait(&work, &memory.lock);
+		}
+	}
+	return NULL;
+}
+
+void tables_wake(void)
+{
+	pthread_cond_signal(&work);
+}
+
+int tables_init(void)
+{
+	pthread_t thread;
+
+	base_gpa = gpa_reserve((uint64_t)SLABS_MAX * SLAB_BYTES);
+	host = host_reserve((uint64_t)SLABS_MAX * SLAB_BYTES, BLOCK_BYTES);
+	tables = host_reserve((uint64_t)SLABS_MAX * SLAB_TABLES * sizeof *tables, KX_PAGE);
+	if (!host || !tables)
+		return -ENOMEM;
+	memory_lock();
+	bool ok = slab_add();
+
+	slabs[0].next = slabs[0].live = 1; /* table 0 is none; its slab stays */
+	memory_unlock();
+	return ok ? -pthread_create(&thread, NULL, recycler, NULL) : -ENOMEM;
+}
+
+uint32_t table_new(bool upper, bool zero)
+{
+	struct slab *s;
+	uint32_t at;
+
+	if (!memory_charge(1)) {
+		if (!tables_beyond_limit)
+			return TABLE_NONE;
+		memory.used++;
+	}
+	while (!current[upper]) {
+		if (!ready_count && empty_count)
+			slab_recycle();
+		else if (!ready_count && !slab_add()) {
+			memory_uncharge(1);
+			return TABLE_NONE;
+		}
+		if (!current[upper] && ready_count) {
+			current[upper] = ready[--ready_count] + 1;
+			slabs[current[upper] - 1].state = SLAB_CURRENT;
+			if (ready_count < READY_LOW)
+				tables_wake();
+		}
+	}
+	at = current[upper] - 1;
+	s = &slabs[at];
+	at = at * SLAB_TABLES + s->next++;
+	s->live++;
+	live++;
+	if (s->next == SLAB_TABLES) {
+		s->state = SLAB_FULL;
+		current[upper] = 0;
+		sparse_slabs += is_sparse(s);
+	}
+	if (zero && s->dirty)
+		memset(table_entries(at), 0, KX_PAGE);
+	tables[at] = (struct table){ .refs = 1 };
+	return at;
+}
+
+void table_release(uint32_t table)
+{
+	struct slab *s = &slabs[table / SLAB_TABLES];
+
+	sparse_slabs -= is_sparse(s);
+	s->live--;
+	live--;
+	memory_uncharge(1);
+	if (!s->live && s->state == SLAB_FULL) {
+		s->state = SLAB_ZAPPING;
+		empty[empty_count++] = table / SLAB_TABLES;
+		tables_wake();
+	} else {
+		sparse_slabs += is_sparse(s);
+	}
+}
