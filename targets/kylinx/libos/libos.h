@@ -224,6 +224,11 @@ struct proc {                                    /* a process */
 	u32 queued_signals;                          /* against RLIMIT_SIGPENDING */
 	u32 next_timer_id;
 	struct itimer_cpu *itimer_cpu;               /* ITIMER_VIRTUAL, ITIMER_PROF; NULL until used */
+	struct proc *pid_next;                       /* mm/pid.c */
+	bool no_new_privileges, keep_capabilities;
+	u32 personality;
+	u64 timer_slack_ns, children_faults;
+	u64 voluntary_switches, involuntary_switches; /* of ended threads */
 };
 
 struct family {                                  /* one, in .bss */
@@ -272,6 +277,7 @@ struct mm {
 	u64 bytes_mapped;
 	u64 auxv[48]; u32 auxv_words;
 	u64 exe_base;
+	bool fork_drops;                             /* a fork's child has pages to forget: MADV_DONTFORK, MADV_WIPEONFORK */
 };
 struct mm *mm_create(void);
 struct mm *mm_fork(struct mm *);                 /* same regions; the monitor copies the pages */
