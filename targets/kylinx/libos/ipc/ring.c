@@ -56,9 +56,13 @@ static long ring_resize(struct ring *r, u32 size)
 
 static long ring_grow(struct ring *r, u32 wanted)
 {
-	u32 size = !r->data && wanted <= FIRST_SIZE && r->limit >= FIRST_SIZE ? FIRST_SIZE : r->limit;
+	u32 size = r->data ? r->size * 4 : FIRST_SIZE;
 	long err;
 
+	while (size < wanted)
+		size *= 2;
+	if (size > r->limit)
+		size = r->limit;
 	lock(&r->read_lock);
 	err = ring_resize(r, size);
 	unlock(&r->read_lock);
