@@ -1,9 +1,9 @@
 /* execve(2): another program in the same process. What may fail comes first; then the old memory goes, and the new
  * program starts. A process that shares its memory (a vfork's child) gets a pVM of its own on the way. */
 #include "../core/core.h"
+#include "../fs/fs.h"
 #include "../signal/signal.h"
 #include "mm.h"
-#include <linux/stat.h>
 
 #define RFLAGS_START 0x202
 
