@@ -127,6 +127,7 @@
 #define KX_SLOT_SPINNING 2   /* idle, watching its run queue: a wake needs no hypercall */
 #define KX_SLOT_HALTED 3     /* in or about to enter WAIT: a wake changes events, then NOTIFYs */
 
+#define KX_LIBOS_MAGIC 0x534f62694c786b01
 #define KX_IMAGE_VERSION 1
 #define KX_IMAGE_NONE 0xffffffff
 
@@ -248,7 +249,6 @@ struct kx_libos_header {
 	                            text means the LibOS sees attention by itself */
 	uint64_t text_end;
 };
-#define KX_LIBOS_MAGIC 0x534f62694c786b01
 
 struct kx_hostfs {
 	uint32_t share, flags;
