@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench import images
+from bench import images, pvms
 from bench.console import RunProgress, err, out, print_json, print_table, working
 from vocabulary import (
     EXIT_CELL_FAILED,
@@ -38,6 +38,7 @@ app = typer.Typer(
     "5 a cell failed, 6 results could not be kept, 70 a bug, 130/143 interrupted (docs/exit-codes.md).",
 )
 app.add_typer(images.app, name="image")
+app.add_typer(pvms.app, name="pvm")
 
 StoreOption = Annotated[
     str | None,

@@ -1,7 +1,7 @@
 """Images: the read-only root of a family, made from this host's programs and files."""
 
 from targets.kylinx.image.builder import Image, Request, build_image, find_program
-from targets.kylinx.image.cache import default_path
+from targets.kylinx.image.cache import cached_image, default_path
 from targets.kylinx.image.reader import ImageReader, check_image, manifest_path
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "ImageReader",
     "Request",
     "build_image",
+    "cached_image",
     "check_image",
     "default_path",
     "find_program",

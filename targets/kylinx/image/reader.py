@@ -3,6 +3,7 @@
 import ctypes
 import hashlib
 import json
+import mmap
 import os
 import stat
 from collections.abc import Iterator
@@ -25,11 +26,16 @@ def manifest_path(image: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file in an image; ``data`` is a symbolic link's target or a regular file's bytes."""
+    """A file in an image."""
 
     path: str
     inode: abi.ImageInode
-    data: bytes
+    image: "ImageReader"
+
+    @property
+    def data(self) -> bytes:
+        """A regular file's bytes, a symbolic link's target; empty for a directory. Raises TargetError."""
+        return b"" if stat.S_ISDIR(self.inode.mode) else self.image.at(self.inode.data, self.inode.size)
 
     @property
     def is_file(self) -> bool:
@@ -37,16 +43,18 @@ class Entry:
 
 
 class ImageReader:
-    """An image in memory. Raises TargetError when it is not one, or damaged."""
+    """An image, mapped. Raises TargetError when it is not one, or damaged."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._data = path.read_bytes()
+            with path.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                if size < PAGE or file.seek(0) or file.read(8) != abi.IMAGE_MAGIC:
+                    raise self.wrong("not an image of KylinX")
+                self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except OSError as error:
             raise TargetError(f"cannot be read: {error.strerror}", where=str(path), remedy=_REMEDY) from error
-        if len(self._data) < PAGE or self._data[:8] != abi.IMAGE_MAGIC:
-            raise self.wrong("not an image of KylinX")
         self.header = abi.ImageHeader.from_buffer_copy(self._data)
         if self.header.version != abi.KX_IMAGE_VERSION:
             raise self.wrong(f"an image of version {self.header.version}, not {abi.KX_IMAGE_VERSION}")
@@ -74,7 +82,8 @@ class ImageReader:
 
     def sha256(self) -> str:
         """Of all after the header's page, computed."""
-        return hashlib.sha256(memoryview(self._data)[PAGE:]).hexdigest()
+        with memoryview(self._data) as view:
+            return hashlib.sha256(view[PAGE:]).hexdigest()
 
     def entries(self) -> Iterator[Entry]:
         """Every file, directory and link, parents first."""
@@ -88,9 +97,8 @@ class ImageReader:
                 raise self.wrong("a directory entry leads nowhere, or in a circle")
             seen.add(number)
             inode = self._inodes[number]
-            kind = stat.S_IFMT(inode.mode)
-            yield Entry(path, inode, self.at(inode.data, inode.size) if kind != stat.S_IFDIR else b"")
-            if kind == stat.S_IFDIR:
+            yield Entry(path, inode, self)
+            if stat.S_ISDIR(inode.mode):
                 for entry in self._dirents[inode.first : inode.first + inode.count]:
                     name = os.fsdecode(self._strings[entry.name : entry.name + entry.length])
                     pending.append((f"{path.rstrip('/')}/{name}", entry.inode))
@@ -121,3 +129,8 @@ def check_image(path: Path) -> dict[str, Any]:
             "the image is not what its manifest and header say", where=str(path), remedy=_REMEDY
         )
     return manifest
+
+
+def check_header(path: Path, sha256: str) -> bool:
+    """Whether the image says it has this hash; without reading all of it. Raises TargetError."""
+    return bytes(ImageReader(path).header.sha256).hex() == sha256

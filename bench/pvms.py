@@ -1,0 +1,456 @@
+"""``kxbench pvm``: families of pVMs made, watched and ended; what ``xl`` is to Xen."""
+
+import contextlib
+import os
+import re
+import select
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bench.console import err, out, print_error, print_json, print_table
+from vocabulary import KxbenchError, UsageError
+
+if TYPE_CHECKING:
+    from targets.kylinx.toolstack.faults import Fault
+    from targets.kylinx.toolstack.monitor import FamilyOptions
+    from targets.kylinx.toolstack.programs import Ending
+
+app = typer.Typer(
+    help="Families of pVMs: programs in KylinX.\n\n"
+    "`run` and `exec` end with the program's own exit status; 125: it could not be started or followed.",
+    no_args_is_help=True,
+)
+_EXIT_TROUBLE, _EXIT_INTERRUPTED = 125, 130
+_PROGRAM = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A family's name.")]
+CommandArgument = Annotated[
+    list[str], typer.Argument(metavar="PROGRAM ARGS...", help="Program and arguments.")
+]
+ImageOption = Annotated[
+    Path | None, typer.Option("--image", help="An image file; default: one made for the program, and kept.")
+]
+WithOption = Annotated[
+    list[str] | None, typer.Option("--with", help="A further program to have in the image; again for more.")
+]
+AddOption = Annotated[
+    list[Path] | None, typer.Option("--add", help="A file or directory to have in the image; again for more.")
+]
+MemoryOption = Annotated[
+    str, typer.Option("--memory", help="Memory of the family: bytes, or with K, M, G.", metavar="SIZE")
+]
+PvmsOption = Annotated[int | None, typer.Option("--pvms", help="The most pVMs alive at once.", min=1)]
+CpusOption = Annotated[int | None, typer.Option("--cpus", help="How many CPUs' time it may use.", min=1)]
+ShareOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--share", help="A host directory to share: HOST[:GUEST][:rw]; read-only unless rw.", metavar="DIR"
+    ),
+]
+EnvOption = Annotated[
+    list[str] | None, typer.Option("--env", help="NAME=VALUE for the program.", metavar="K=V")
+]
+CwdOption = Annotated[str, typer.Option("--cwd", help="Its working directory, in the guest.")]
+TtyOption = Annotated[bool | None, typer.Option("--tty/--no-tty", help="Whether it has a terminal.")]
+HostnameOption = Annotated[str, typer.Option("--hostname", help="What uname says in the family.")]
+
+
+@app.command(context_settings=_PROGRAM)
+def run(
+    command: CommandArgument,
+    image: ImageOption = None,
+    with_: WithOption = None,
+    add: AddOption = None,
+    memory: MemoryOption = "",
+    pvms: PvmsOption = None,
+    cpus: CpusOption = None,
+    share: ShareOption = None,
+    env: EnvOption = None,
+    cwd: CwdOption = "/",
+    tty: TtyOption = None,
+    hostname: HostnameOption = "",
+) -> None:
+    """Run a program in a family of its own, as if it were called here; its exit status is passed on."""
+    from targets.kylinx.toolstack.control import Program
+    from targets.kylinx.toolstack.monitor import start_monitor
+    from targets.kylinx.toolstack.programs import run_program
+
+    with _trouble():
+        options, path = _prepare(command[0], image, with_, add, memory, pvms, cpus, share, hostname)
+        program = Program(path, tuple(command), _environment(env), cwd, tty=_terminal(tty))
+        with _terminated(), start_monitor(f"run-{os.getpid()}", options) as monitor:
+            _tell_unlimited(monitor.group.unlimited)
+            ending = run_program(
+                monitor.control, program, (0, 1, 2), on_fault=_fault_teller(options.image), on_log=_tell
+            )
+    _exit(ending)
+
+
+@app.command(context_settings=_PROGRAM)
+def create(
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PROGRAM ARGS...]", help="Its first program; none: an empty family."),
+    ] = None,
+    name: Annotated[str, typer.Option("--name", help="What to call it; default: after the program.")] = "",
+    image: ImageOption = None,
+    with_: WithOption = None,
+    add: AddOption = None,
+    memory: MemoryOption = "",
+    pvms: PvmsOption = None,
+    cpus: CpusOption = None,
+    share: ShareOption = None,
+    env: EnvOption = None,
+    cwd: CwdOption = "/",
+    tty: TtyOption = False,
+    hostname: HostnameOption = "",
+) -> None:
+    """Start a family in the background. With a program, it ends when that ends, and its record is kept."""
+    from targets.kylinx.toolstack import families
+
+    if not command and not image and not with_:
+        raise UsageError(
+            "nothing to make the family of", remedy="give a program, --with PROGRAM, or --image FILE"
+        )
+    words = command or []
+    options, path = _prepare(
+        words[0] if words else "", image, with_, add, memory, pvms, cpus, share, hostname
+    )
+    called = name or families.unused_name(Path(words[0]).name if words else "family")
+    wanted = families.Wanted(called, options, path, tuple(words), _environment(env), cwd, bool(tty))
+    made = families.create(wanted)
+    _tell_unlimited(made.state().get("unlimited", []))
+    out.print(made.name, markup=False)
+
+
+@app.command("exec", context_settings=_PROGRAM)
+def exec_(
+    name: NameArgument,
+    command: CommandArgument,
+    env: EnvOption = None,
+    cwd: CwdOption = "/",
+    tty: TtyOption = None,
+) -> None:
+    """Run a further program in a family, on this terminal; its exit status is passed on."""
+    from targets.kylinx.toolstack.control import Program
+    from targets.kylinx.toolstack.families import family
+    from targets.kylinx.toolstack.programs import find_in_image, run_program
+
+    with _trouble():
+        one = family(name)
+        image = Path(one.state()["image"])
+        path = find_in_image(image, command[0])
+        program = Program(path, tuple(command), _environment(env), cwd, tty=_terminal(tty))
+        with _terminated(), one.connect() as control:
+            ending = run_program(control, program, (0, 1, 2), on_fault=_fault_teller(image), on_log=_tell)
+    _exit(ending)
+
+
+@app.command("list")
+def list_(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="A family, to list its pVMs.")] = "",
+    json: JsonOption = False,
+) -> None:
+    """List the families, or the pVMs of one."""
+    from targets.kylinx.toolstack import families
+
+    if name:
+        _list_pvms(families.family(name), json)
+        return
+    states = [one.state() for one in families.families()]
+    for state in states:
+        state["pvms"] = None
+        if state["state"] == "running":
+            with contextlib.suppress(KxbenchError), families.Family(state["name"]).connect() as control:
+                answer = control.request("stats")
+                state["pvms"] = answer.get("vcpus", {}).get("live")
+                state["memory_bytes"] = answer.get("memory", {}).get("used_bytes")
+    if json:
+        print_json(states)
+        return
+    rows = [
+        (
+            s["name"],
+            s["state"] if s.get("status") is None else f"{s['state']} ({_status_text(s['status'])})",
+            "" if s["pvms"] is None else s["pvms"],
+            _mib(s.get("memory_bytes")),
+            len(s.get("faults", [])) or "",
+            " ".join(s.get("program", [])),
+        )
+        for s in states
+    ]
+    print_table(
+        "", ["family", "state", "pVMs", "MiB", "faults", "program"], rows, right=("pVMs", "MiB", "faults")
+    )
+
+
+def _list_pvms(one: Any, json: bool) -> None:
+    pvms: list[dict[str, Any]] = []
+    with one.connect() as control:
+        at: int | None = 0
+        while at is not None:
+            answer = control.request("list", [("from", at)])
+            pvms += answer["pvms"]
+            at = answer.get("next")
+    if json:
+        print_json(pvms)
+        return
+    columns = ["slot", "parent", "state", "private MiB", "shared MiB", "CPU s", "age s", "exits", "faults"]
+    rows = [
+        (
+            p["slot"],
+            p["parent"],
+            p["state"],
+            _mib(p["private_bytes"]),
+            _mib(p["shared_bytes"]),
+            f"{p['cpu_ns'] / 1e9:.2f}",
+            f"{p['age_ns'] / 1e9:.1f}",
+            p["exits"],
+            p["faults"],
+        )
+        for p in pvms
+    ]
+    print_table("", columns, rows, right=[c for c in columns if c != "state"])
+
+
+@app.command()
+def stats(name: NameArgument, json: JsonOption = False) -> None:
+    """Figures of a family: memory, vCPUs, hypercalls, and what the LibOS counts, unsupported calls too."""
+    from targets.kylinx.toolstack import families
+
+    one = families.family(name)
+    with one.connect() as control:
+        answer = control.request("stats")
+    answer = {key: value for key, value in answer.items() if key not in ("id", "ok")}
+    if json:
+        print_json(answer)
+        return
+    for section, values in answer.items():
+        if isinstance(values, dict):
+            rows = [
+                (key, value if not isinstance(value, dict) else _flat(value)) for key, value in values.items()
+            ]
+            print_table(f"[bold]{section}[/]", ["", ""], rows)
+        else:
+            print_table(f"[bold]{section}[/]", [""], [(values,)])
+
+
+@app.command()
+def kill(
+    name: NameArgument,
+    slot: Annotated[int, typer.Argument(help="The pVM's slot, from `pvm list NAME`.", min=0)],
+    force: Annotated[
+        bool, typer.Option("--force", help="By the monitor, when the LibOS does not answer.")
+    ] = False,
+) -> None:
+    """Kill one pVM, as by SIGKILL."""
+    from targets.kylinx.toolstack import families
+
+    with families.family(name).connect() as control:
+        control.request("kill", [("slot", slot), *([("force", 1)] if force else [])])
+
+
+@app.command()
+def destroy(name: NameArgument) -> None:
+    """End a family with all its pVMs, and forget it."""
+    from targets.kylinx.toolstack import families
+
+    families.destroy(families.family(name))
+
+
+@app.command()
+def console(
+    name: NameArgument,
+    no_input: Annotated[bool, typer.Option("--no-input", help="Only look.")] = False,
+) -> None:
+    """What a family's first program printed, and prints; what is typed goes to it. Ctrl-C detaches."""
+    from targets.kylinx.toolstack import families
+
+    one = families.family(name)
+    state = one.state()
+    if state["state"] == "running":
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.connect(str(one.console))
+            with contextlib.suppress(KeyboardInterrupt):
+                _copy(connection, None if no_input else 0)
+    elif one.tail.exists():
+        _write_all(1, one.tail.read_bytes())
+    state = one.state()
+    for fault in state.get("faults", []):
+        err.print(fault, markup=False)
+    if state.get("status") is not None:
+        err.print(f"kxbench: {name} {_status_text(state['status'])}", markup=False)
+
+
+# ---- helpers
+
+
+def _prepare(
+    program: str,
+    image: Path | None,
+    with_: list[str] | None,
+    add: list[Path] | None,
+    memory: str,
+    pvms: int | None,
+    cpus: int | None,
+    share: list[str] | None,
+    hostname: str,
+) -> tuple["FamilyOptions", str]:
+    """The family's options and the first program's path in the guest ("" for none)."""
+    from targets.kylinx import building, host
+    from targets.kylinx.image import Request, cached_image, find_program
+    from targets.kylinx.toolstack.monitor import FamilyOptions
+    from targets.kylinx.toolstack.programs import find_in_image
+    from vocabulary import HostError
+
+    if why := host.missing():
+        what, _, remedy = why.partition("; ")
+        raise HostError(what, remedy=remedy)
+    building.build()
+    if image is None:
+        programs = ([program] if program else []) + (with_ or [])
+        file = cached_image(Request(tuple(programs), tuple(add or ()))).path
+        path = str(find_program(program)) if program else ""
+    elif with_ or add:
+        raise UsageError("--with and --add are for an image that is made now", remedy="leave out --image")
+    else:
+        file = image.absolute()
+        path = find_in_image(file, program) if program else ""
+    shares = tuple(map(_share, share or []))
+    return FamilyOptions(file, _bytes(memory), pvms, cpus, hostname, shares), path
+
+
+def _share(text: str) -> Any:
+    from targets.kylinx.toolstack.monitor import Share
+
+    words = text.split(":")
+    writable = len(words) > 1 and words[-1] in ("rw", "ro") and words.pop() == "rw"
+    host = Path(words[0]).absolute()
+    guest = words[1] if len(words) > 1 else str(host)
+    if len(words) > 2 or not guest.startswith("/") or not host.is_dir():
+        raise UsageError(
+            f"not a directory to share: {text!r}", remedy="HOST[:GUEST][:rw], an existing directory"
+        )
+    return Share(host, guest, writable)
+
+
+def _bytes(text: str) -> int | None:
+    if not text:
+        return None
+    found = re.fullmatch(r"(\d+)([KMG]?)i?B?", text, re.IGNORECASE)
+    if not found:
+        raise UsageError(f"not a size: {text!r}", remedy="as in 512M or 2G")
+    return int(found[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[found[2].upper()]
+
+
+def _environment(env: list[str] | None) -> dict[str, str]:
+    from targets.kylinx.toolstack.programs import ENVIRONMENT
+
+    made = dict(ENVIRONMENT)
+    if "TERM" in os.environ:
+        made["TERM"] = os.environ["TERM"]
+    for pair in env or []:
+        name, equals, value = pair.partition("=")
+        if not name or not equals:
+            raise UsageError(f"not NAME=VALUE: {pair!r}")
+        made[name] = value
+    return made
+
+
+def _terminal(asked: bool | None) -> bool:
+    return (os.isatty(0) and os.isatty(1)) if asked is None else asked
+
+
+@contextmanager
+def _trouble() -> Iterator[None]:
+    """Errors of ours end with 125, so that they are not taken for the program's status."""
+    try:
+        yield
+    except KxbenchError as error:
+        print_error(error)
+        raise typer.Exit(_EXIT_TROUBLE) from error
+    except KeyboardInterrupt:
+        raise typer.Exit(_EXIT_INTERRUPTED) from None
+
+
+@contextmanager
+def _terminated() -> Iterator[None]:
+    """SIGTERM ends the family too, not only us."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _exit(ending: "Ending") -> None:
+    if ending.exit_code:
+        raise typer.Exit(ending.exit_code)
+
+
+def _tell(text: str) -> None:
+    err.print(f"kxbench: {text}", markup=False)
+
+
+def _tell_unlimited(controllers: list[str]) -> None:
+    if controllers:
+        _tell(
+            f"this host has no control group for {', '.join(controllers)}: only the monitor limits the family"
+        )
+
+
+def _fault_teller(image: Path) -> Any:
+    from targets.kylinx.toolstack.symbols import Symbols
+
+    symbols = Symbols(image)
+
+    def tell(fault: "Fault") -> None:
+        err.print(fault.text(symbols), markup=False)
+
+    return tell
+
+
+def _status_text(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        return f"killed by signal {os.WTERMSIG(status)}"
+    return f"ended with code {os.WEXITSTATUS(status)}"
+
+
+def _mib(count: int | None) -> str:
+    return "" if count is None else f"{count / (1 << 20):.1f}"
+
+
+def _flat(values: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in values.items()) or "none"
+
+
+def _copy(connection: socket.socket, source: int | None) -> None:
+    """Both ways until the other end closes."""
+    poller = select.poll()
+    poller.register(connection, select.POLLIN)
+    if source is not None:
+        poller.register(source, select.POLLIN)
+    while True:
+        for descriptor, _ in poller.poll():
+            data = os.read(descriptor, 65536)
+            if descriptor == connection.fileno():
+                if not data:
+                    return
+                _write_all(1, data)
+            elif data:
+                connection.sendall(data)
+            else:
+                poller.unregister(descriptor)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]

@@ -1,0 +1,32 @@
+"""Builds the monitor and the LibOS: ``make``, once a process, one builder at a time."""
+
+import fcntl
+import subprocess
+from pathlib import Path
+
+from vocabulary.errors import TargetError
+
+HERE = Path(__file__).parent
+BUILD = HERE / "build"
+MONITOR = BUILD / "monitor.elf"
+LIBOS = BUILD / "libos.elf"
+_REMEDY = "./kxbench setup installs the compiler and make"
+_built: set[str] = set()
+
+
+def build() -> None:
+    """Idempotent. Raises TargetError with the compiler's first words."""
+    if _built:
+        return
+    BUILD.mkdir(exist_ok=True)
+    with (BUILD / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            command = ["make", "-s", "-j4", "-C", str(HERE)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        except OSError as error:
+            raise TargetError(f"cannot be built: {error}", where=str(HERE), remedy=_REMEDY) from error
+    if done.returncode:
+        first = (done.stderr.strip() or f"make exited with {done.returncode}").splitlines()[0]
+        raise TargetError(first, where=str(HERE), remedy=_REMEDY, console=done.stderr[-4000:])
+    _built.add("all")

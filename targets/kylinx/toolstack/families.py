@@ -1,0 +1,214 @@
+"""The families of this host: each has a folder below /run/kxbench/pvm, and a keeper that holds its lock.
+
+``control`` is the monitor's socket, ``console`` the keeper's, ``family.json`` what the keeper tells,
+``tail`` the last of what the program printed, once it has ended."""
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from targets.kylinx.image.builder import ROOT
+from targets.kylinx.toolstack import limits
+from targets.kylinx.toolstack.control import Control
+from targets.kylinx.toolstack.monitor import FamilyOptions, Share
+from vocabulary.errors import HostError, TargetError, UsageError
+
+RUN = Path("/run/kxbench/pvm")
+STATE = "family.json"
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,47}")
+_KEEPER_READY_S = 60.0
+_KEEPER_GONE_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a keeper is asked for; no ``program``: a family without a first one. ``arguments``: argv."""
+
+    name: str
+    options: FamilyOptions
+    program: str = ""
+    arguments: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    cwd: str = "/"
+    tty: bool = False
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), default=str)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Wanted":
+        raw = json.loads(text)
+        options = raw.pop("options")
+        shares = tuple(Share(Path(s["host"]), s["guest"], s["writable"]) for s in options.pop("shares"))
+        image, extra = Path(options.pop("image")), tuple(options.pop("extra"))
+        raw["arguments"] = tuple(raw["arguments"])
+        return cls(options=FamilyOptions(image=image, shares=shares, extra=extra, **options), **raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A family by its folder; it may have ended, or its keeper may have been killed."""
+
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        return RUN / self.name
+
+    @property
+    def control(self) -> Path:
+        return self.folder / "control"
+
+    @property
+    def console(self) -> Path:
+        return self.folder / "console"
+
+    @property
+    def tail(self) -> Path:
+        return self.folder / "tail"
+
+    def state(self) -> dict[str, Any]:
+        """What its keeper wrote last; a family whose keeper is gone without a word is ``lost``."""
+        try:
+            state: dict[str, Any] = json.loads((self.folder / STATE).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            state = {"state": "starting"}
+        if state.get("state") in ("running", "starting") and not self.is_kept():
+            state["state"] = "lost"
+        return state | {"name": self.name}
+
+    def is_kept(self) -> bool:
+        """Whether its keeper lives: it holds the lock as long as it does."""
+        try:
+            descriptor = os.open(self.folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
+    def connect(self) -> Control:
+        """To its monitor. Raises TargetError when it does not run any more."""
+        state = self.state()
+        if state["state"] != "running":
+            raise TargetError(
+                f"the family is not running ({state['state']})", where=self.name, remedy="kxbench pvm list"
+            )
+        return Control.connect(self.control)
+
+
+def check_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"not a name for a family: {name!r}", remedy="letters, digits, '_', '.' and '-'; at most 48"
+        )
+    return name
+
+
+def families() -> list[Family]:
+    """All that have a folder, by name."""
+    if not RUN.is_dir():
+        return []
+    return [Family(path.name) for path in sorted(RUN.iterdir()) if path.is_dir()]
+
+
+def family(name: str) -> Family:
+    """Raises UsageError when there is none of this name."""
+    found = Family(check_name(name))
+    if not found.folder.is_dir():
+        known = ", ".join(one.name for one in families())
+        raise UsageError(
+            f"there is no family {name!r}", remedy=f"there are: {known}" if known else "kxbench pvm create"
+        )
+    return found
+
+
+def unused_name(base: str) -> str:
+    """``base``, or with a number behind it."""
+    base = re.sub(r"[^A-Za-z0-9_.-]", "-", base)[:40].lstrip(".-") or "pvm"
+    taken = {one.name for one in families()}
+    return next(name for name in (base, *(f"{base}-{n}" for n in range(2, 1 << 20))) if name not in taken)
+
+
+def create(wanted: Wanted) -> Family:
+    """Start a keeper, which starts the family; returns when its program runs. Raises KxbenchError."""
+    made = Family(check_name(wanted.name))
+    RUN.mkdir(parents=True, exist_ok=True)
+    RUN.chmod(0o700)
+    try:
+        made.folder.mkdir(mode=0o700)
+    except FileExistsError:
+        raise UsageError(
+            f"there is a family {wanted.name!r} already",
+            remedy=f"another name, or kxbench pvm destroy {wanted.name}",
+        ) from None
+    except OSError as error:
+        raise HostError(
+            f"cannot be made: {error.strerror}", where=str(made.folder), remedy="run as root"
+        ) from error
+    ours, theirs = os.pipe2(os.O_CLOEXEC)
+    try:
+        keeper = subprocess.Popen(
+            [sys.executable, "-P", "-m", "targets.kylinx.toolstack.keeper", str(theirs)],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            cwd="/",
+            pass_fds=(theirs,),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        assert keeper.stdin is not None
+        keeper.stdin.write(wanted.to_json().encode())
+        keeper.stdin.close()
+        with os.fdopen(ours, "rb") as answers:
+            answer = answers.read()
+    except BaseException:
+        shutil.rmtree(made.folder, ignore_errors=True)
+        raise
+    if answer != b"ready\n":
+        keeper.wait(_KEEPER_READY_S)
+        shutil.rmtree(made.folder, ignore_errors=True)
+        raise TargetError(
+            answer.decode("utf-8", "replace").strip() or "its keeper died", where=f"family {wanted.name}"
+        )
+    keeper.returncode = 0  # it goes on without us: no warning that it has not been waited for
+    return made
+
+
+def destroy(one: Family) -> None:
+    """End the family if it lives, and forget it. Raises HostError when it does not go."""
+    if one.is_kept():
+        try:
+            with Control.connect(one.control) as control:
+                control.destroy()
+        except TargetError:
+            pass
+        deadline = time.monotonic() + _KEEPER_GONE_S
+        while one.is_kept():
+            if time.monotonic() > deadline:
+                raise HostError(
+                    "its keeper does not end", where=one.name, remedy=f"kill {one.state().get('keeper')}"
+                )
+            time.sleep(0.005)
+    limits.existing(one.name).remove()
+    shutil.rmtree(one.folder, ignore_errors=True)
+
+
+def lost() -> list[Family]:
+    """Families whose keeper was killed: what they left can be removed by `destroy`."""
+    return [one for one in families() if one.state()["state"] == "lost"]

@@ -1,0 +1,108 @@
+"""Names for addresses: from the symbol tables of the ELFs in a family's image."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
+
+from targets.kylinx.image import ImageReader
+from targets.kylinx.image.elf import Elf
+from targets.kylinx.image.reader import Entry
+from vocabulary.errors import TargetError
+
+_NAMED = ("STT_FUNC", "STT_NOTYPE", "STT_GNU_IFUNC", "STT_LOOS")
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """Where a file was mapped; ``offset`` is in the file."""
+
+    start: int
+    end: int
+    offset: int
+    path: str
+
+
+@dataclass(slots=True)
+class _Table:
+    """The functions of one ELF; an address belongs to the one before it, within its size if it has one."""
+
+    elf: Elf
+    starts: list[int]
+    symbols: list[tuple[int, str]]  # end, name
+
+    def name(self, vaddr: int) -> str:
+        at = bisect_right(self.starts, vaddr) - 1
+        if at < 0:
+            return ""
+        end, name = self.symbols[at]
+        if end > self.starts[at] and vaddr >= end:
+            return ""
+        return f"{name}+{vaddr - self.starts[at]:#x}"
+
+
+def _read_table(data: bytes, where: str) -> _Table | None:
+    try:
+        elf = Elf(data, where)
+    except TargetError:
+        return None
+    found: dict[int, tuple[int, str]] = {}
+    try:
+        for section in ELFFile(BytesIO(data)).iter_sections():
+            if isinstance(section, SymbolTableSection):
+                for symbol in section.iter_symbols():
+                    if symbol["st_value"] and symbol.name and symbol["st_info"]["type"] in _NAMED:
+                        entry = (symbol["st_value"] + symbol["st_size"], symbol.name)
+                        found[symbol["st_value"]] = max(found.get(symbol["st_value"], (0, "")), entry)
+    except Exception:  # a malformed table: no names then
+        found.clear()
+    starts = sorted(found)
+    return _Table(elf, starts, [found[start] for start in starts])
+
+
+class Symbols:
+    """Of one image; each ELF is read when it is first asked for."""
+
+    def __init__(self, image: Path | None) -> None:
+        self._image = image
+        self._entries: dict[str, Entry] | None = None
+        self._tables: dict[str, _Table | None] = {}
+
+    def describe(self, address: int, maps: Sequence[Mapping], *, returned_to: bool = False) -> str:
+        """``function+0x12 (/usr/bin/x+0x1234)``; ``returned_to``: it follows the call that is meant."""
+        mapping = next((m for m in maps if m.start <= address < m.end), None)
+        if mapping is None:
+            return "(not mapped)" if maps else ""
+        at = address - mapping.start + mapping.offset
+        table = self._table(mapping.path)
+        name = ""
+        if table is not None:
+            for load in table.elf.loads:
+                if load.offset <= at < load.offset + load.file_bytes:
+                    name = table.name(at - load.offset + load.vaddr - (1 if returned_to else 0))
+        return f"{name} ({mapping.path}+{at:#x})" if name else f"({mapping.path or 'anonymous'}+{at:#x})"
+
+    def _table(self, path: str) -> _Table | None:
+        if path not in self._tables:
+            self._tables[path] = None
+            data = self._read(path)
+            if data:
+                self._tables[path] = _read_table(data, path)
+        return self._tables[path]
+
+    def _read(self, path: str) -> bytes:
+        if self._image is None or not path.startswith("/"):
+            return b""
+        try:
+            if self._entries is None:
+                self._entries = {}
+                for entry in ImageReader(self._image).entries():
+                    if entry.is_file:
+                        self._entries[entry.path] = entry
+            return self._entries[path].data if path in self._entries else b""
+        except TargetError:
+            return b""
