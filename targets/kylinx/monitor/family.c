@@ -290,7 +290,7 @@ void family_pvm_ended(struct vcpu *v)
 	if (!family.settings->keep)
 		family_exit(WIFSIGNALED(v->status) ? (v->killed_by_monitor ? EXIT_MONITOR : 128 + WTERMSIG(v->status)) :
 			WEXITSTATUS(v->status));
-	control_pvm_ended(v->slot, v->status, v->killed_by_monitor);
+	control_pvm_ended(v);
 	console_release(v->console);
 }
 

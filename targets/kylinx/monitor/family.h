@@ -50,6 +50,7 @@ struct vcpu {
 	uint32_t ending;                     /* the monitor wants it ended: taken at the next exit */
 	struct vcpu *next_free;
 	/* of the pVM that runs on it now; written by its starter before GO, then by its own thread */
+	pthread_mutex_t space_lock;          /* space is there, for those who look from outside */
 	struct space *space;
 	uint64_t cr3;
 	uint64_t entry;
@@ -171,7 +172,8 @@ uint64_t clock_mono_ns(void);
 int control_open(struct settings *, const char **why);      /* control.c: listening or connected sockets */
 void control_loop(void) __attribute__((noreturn));          /* the main thread: control, consoles, clock */
 void control_wake(void);
-void control_pvm_ended(uint32_t slot, int32_t status, bool killed_by_monitor);
+void control_pvm_ended(struct vcpu *);                       /* control_ops.c */
+void control_log(uint32_t console, const char *line);       /* report.c */
 void control_fault(uint32_t slot, uint32_t console, const void *report, uint32_t length);
 void control_stats_answer(const char *json, uint32_t length);
 void control_panic(const char *text);

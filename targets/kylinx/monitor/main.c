@@ -53,5 +53,7 @@ int main(int argc, char **argv)
 		confine_finish();
 	if (!settings.keep)
 		start_first_program(&settings);
+	if (settings.ready_fd >= 0 && write(settings.ready_fd, "ready\n", 6) != 6)
+		log_line("--ready-fd: nobody listens");
 	control_loop();
 }

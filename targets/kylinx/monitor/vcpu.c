@@ -266,9 +266,13 @@ void vcpu_report(struct vcpu *v, const char *why)
 
 void vcpu_end(struct vcpu *v, const char *why)
 {
+	char line[512];
+
 	vcpu_report(v, why);
+	snprintf(line, sizeof line, "pVM in slot %u ended: %s (rip %llx)", v->slot, why, vcpu_regs(v)->rip);
 	if (!family.settings->quiet && !log_debug)
-		log_user("pVM in slot %u ended: %s (rip %llx)", v->slot, why, vcpu_regs(v)->rip);
+		log_user("%s", line);
+	control_log(v->console, line);
 	v->status = SIGKILL;
 	v->killed_by_monitor = v->ended = true;
 }
@@ -349,7 +353,12 @@ static void pvm_finish(struct vcpu *v)
 {
 	if (v->timer_deadline != NEVER)
 		events_timer(v, NEVER);
-	space_destroy(v->space);
+	struct space *space = v->space;
+
+	pthread_mutex_lock(&v->space_lock);
+	v->space = NULL;
+	pthread_mutex_unlock(&v->space_lock);
+	space_destroy(space);
 	family_pvm_ended(v);
 	if (v->spawn_pages)
 		memory_slot_area_release(v->slot);
@@ -426,6 +435,7 @@ int vcpu_create(uint32_t slot, struct vcpu **out)
 	if (!v)
 		return -ENOMEM;
 	pthread_once(&once, catch_signal);
+	pthread_mutex_init(&v->space_lock, NULL);
 	v->slot = slot;
 	r = memory_slot_area(slot, false);
 	v->area = r ? NULL : memory_commons(KX_VA_VCPUS + (uint64_t)slot * KX_VCPU_STRIDE, KX_PAGE);
