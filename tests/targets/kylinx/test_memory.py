@@ -1,0 +1,31 @@
+"""The monitor's memory side under a real vCPU: the C test beside this file, built and run."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+MONITOR = HERE.parents[2] / "targets" / "kylinx" / "monitor"
+PARTS = ("range", "arena", "tables", "walk", "commons", "libos_load", "space", "fault", "cow", "fork")
+SKIPPED = 77
+
+
+def build_memory_program(name: str, folder: Path) -> Path:
+    made = folder / name
+    flags = ["-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-Wshadow", "-D_GNU_SOURCE", f"-I{MONITOR}"]
+    sources = [str(HERE / f"{name}.c"), *(str(MONITOR / f"{part}.c") for part in PARTS)]
+    subprocess.run(["gcc", *flags, "-o", str(made), *sources, "-lpthread"], check=True)
+    return made
+
+
+@pytest.mark.parametrize("seed", ["0x9e3779b97f4a7c15", "23", "4711"])
+def test_memory(tmp_path: Path, seed: str) -> None:
+    program = build_memory_program("memory_test", tmp_path)
+    done = subprocess.run(
+        [str(program), "300", "700", seed], capture_output=True, text=True, timeout=180, check=False
+    )
+    if done.returncode == SKIPPED:
+        pytest.skip(done.stdout.strip())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].startswith("ok"), done.stdout
