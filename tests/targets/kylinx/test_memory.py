@@ -13,9 +13,9 @@ SKIPPED = 77
 
 def build_memory_program(name: str, folder: Path) -> Path:
     made = folder / name
-    flags = ["-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-Wshadow", "-D_GNU_SOURCE", f"-I{MONITOR}"]
+    flags = ["-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-Wshadow", "-D_GNU_SOURCE"]
     sources = [str(HERE / f"{name}.c"), *(str(MONITOR / f"{part}.c") for part in PARTS)]
-    subprocess.run(["gcc", *flags, "-o", str(made), *sources, "-lpthread"], check=True)
+    subprocess.run(["gcc", *flags, f"-I{MONITOR}", "-o", str(made), *sources, "-lpthread"], check=True)
     return made
 
 
