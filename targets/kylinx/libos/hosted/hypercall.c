@@ -158,8 +158,12 @@ static long do_report(u64 kind, const char *text, u64 n)
 
 static long do_memory(u64 op, u64 start, u64 length, u64 to)
 {
-	if (op == KX_MEMORY_MOVE)
-		return mremap((void *)start, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)to) == MAP_FAILED ? -errno : 0;
+	if (op == KX_MEMORY_MOVE) { /* page by page: some are not there */
+		for (u64 at = 0; at < length; at += KX_PAGE)
+			if (mremap((void *)(start + at), KX_PAGE, KX_PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)(to + at)) == MAP_FAILED && errno != EFAULT)
+				return -errno;
+		return 0;
+	}
 	/* PROTECT too: private contents of a protected range are lost here, unlike in the monitor, unless only reading is left */
 	if (op == KX_MEMORY_PROTECT)
 		return mprotect((void *)start, length, PROT_READ) && errno != ENOMEM ? -errno : 0;
