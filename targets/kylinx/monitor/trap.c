@@ -50,6 +50,11 @@ static void upcall(struct vcpu *v, struct trap *t, uint64_t vector, uint64_t err
 		vcpu_end(v, why);
 		return;
 	}
+	if (log_debug)
+		log_line("slot %u: upcall, vector %llx error %llx address %llx rip %llx", v->slot, (unsigned long long)vector,
+			(unsigned long long)error, (unsigned long long)cr2, (unsigned long long)*t->rip);
+	space_divert(v->space); /* the instruction that faulted before may not come next */
+	vcpu_reload_cr3(v);
 	write_frame(frame, vcpu_regs(v), t, vector, error, cr2);
 	*t->rip = memory_libos()->entry_upcall;
 	*t->rsp = at;
@@ -96,9 +101,6 @@ static bool page_fault(struct vcpu *v, struct trap *t, uint64_t error, uint64_t 
 
 static void exception(struct vcpu *v, struct trap *t, uint32_t vector, uint64_t error)
 {
-	if (log_debug && vector != VECTOR_PAGE_FAULT)
-		log_line("slot %u: exception %u error %llx rip %llx", v->slot, vector, (unsigned long long)error,
-			(unsigned long long)*t->rip);
 	if (vector == VECTOR_PAGE_FAULT)
 		page_fault(v, t, error, vcpu_sregs(v)->cr2, false);
 	else if (vector == VECTOR_DEBUG && in_libos(*t->rip))
