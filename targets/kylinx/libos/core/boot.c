@@ -2,6 +2,7 @@
 #include "core.h"
 
 struct family family;
+static struct proc nobody; /* of a thread that is about to make its process */
 
 /* All that needs no slot but the first. */
 void libos_init(void)
@@ -31,7 +32,7 @@ void slot_main(u32 slot, bool first)
 	if (v->boot_arg) {
 		task_adopt((struct task *)v->boot_arg);
 	} else {
-		struct task *t = task_create(NULL, this_runq());
+		struct task *t = task_create(&nobody, this_runq());
 		if (!t)
 			panic("no memory for a first thread");
 		task_start(t, first_program, (void *)(u64)slot);

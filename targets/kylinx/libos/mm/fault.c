@@ -118,7 +118,7 @@ static void application_fault(struct kx_frame *f)
 /* The LibOS itself faulted: on application memory, in a function that expects it, or by a bug. */
 static void libos_fault(struct kx_frame *f)
 {
-	if (f->vector == PAGE_FAULT && current) {
+	if (f->vector == PAGE_FAULT && current && current->proc) {
 		int code, signo = mm_fault(f->cr2, f->error, &code);
 		if (!signo)
 			return;
