@@ -14,9 +14,16 @@ _LAST_LINE_BYTES = 1024
 
 
 def run_micro(
-    place: Place, console: Console, scratch: Path, program: Path, args: Sequence[str], timeout_s: float
+    place: Place,
+    console: Console,
+    scratch: Path,
+    program: Path,
+    args: Sequence[str],
+    timeout_s: float,
+    runner: Sequence[str] = (),
 ) -> str:
-    """Its standard output; its standard error goes to the console.
+    """Its standard output; its standard error goes to the console. ``runner``: words before the program that run
+    it in another target's way, and pass its output and exit status on.
 
     Raises TargetError when it fails, is killed, prints over 256 MiB or takes longer than ``timeout_s``
     (all that it started is killed then), UnsupportedError when it exits with 77, with its last word."""
@@ -33,7 +40,7 @@ def run_micro(
 
     try:
         with output.open("wb") as out, errors.open("wb") as err:
-            process = place.popen([program.absolute(), *args], cwd=scratch, stdout=out, stderr=err)
+            process = place.popen([*runner, program.absolute(), *args], cwd=scratch, stdout=out, stderr=err)
     except HostError as error:
         raise failure(f"cannot be started: {error}") from error
     try:

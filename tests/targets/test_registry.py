@@ -18,7 +18,7 @@ def test_process_and_its_aliases() -> None:
 def test_unknown_target(name: str) -> None:
     with pytest.raises(UsageError, match="unknown target") as caught:
         make_target(name, Lab())
-    assert "known targets: process" in caught.value.remedy
+    assert "known targets: kylinx, process" in caught.value.remedy
 
 
 @pytest.mark.parametrize("name", ["process@", "process@a b", "process@a@b", "process@" + "x" * 99])

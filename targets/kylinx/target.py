@@ -1,0 +1,129 @@
+"""The KylinX target: the very binaries of the process target, each run in a family of its own."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+
+from targets.kylinx import building, host
+from targets.kylinx.image import Request, cached_image
+from targets.kylinx.image.elf import is_elf
+from targets.kylinx.toolstack.monitor import FamilyOptions
+from targets.kylinx.toolstack.programs import ENVIRONMENT
+from targets.lab import Lab, LabPlace, Site
+from targets.process.console import Console
+from targets.process.micro import run_micro
+from vocabulary.errors import HostError, TargetError, UnsupportedError
+from vocabulary.protocols import Capability, Deployment, Endpoint, Service
+
+
+class KylinxDeployment:
+    """See `vocabulary.protocols.Deployment`. Each program gets a fresh family: monitor, memory, pVMs."""
+
+    def __init__(self, target: str, site: Site, scratch: Path) -> None:
+        self._target, self._site, self._scratch = target, site, scratch
+        self._console = Console(scratch / "console")
+
+    @property
+    def target(self) -> str:
+        return self._target
+
+    @property
+    def place(self) -> LabPlace:
+        return self._site.place
+
+    @property
+    def interface(self) -> str | None:
+        return self._site.interface
+
+    @property
+    def probe_points(self) -> Mapping[str, Path]:
+        """The monitor's; what runs in a pVM cannot be probed from outside."""
+        return {"kxmonitor": building.MONITOR}
+
+    def run_micro(self, program: Path, args: Sequence[str], *, timeout_s: float) -> str:
+        """As the process target's. The image is made, or found, before the clock starts."""
+        runner = self._runner(program, args)
+        return run_micro(self.place, self._console, self._scratch, program, args, timeout_s, runner)
+
+    def run_beside(self, program: Path, args: Sequence[str], *, timeout_s: float) -> str:
+        """On the host, as the process target runs it."""
+        return run_micro(self.place, self._console, self._scratch, program, args, timeout_s)
+
+    def command(self, program: Path, args: Sequence[str]) -> list[str]:
+        """A monitor with a family for the program."""
+        return [*self._runner(program, args), str(program.absolute()), *args]
+
+    def _runner(self, program: Path, args: Sequence[str]) -> list[str]:
+        """The monitor's words; its image has the programs beside ``program`` and the files that ``args`` name."""
+        if not program.is_file():
+            raise TargetError(
+                "there is no such micro program", where=str(program), remedy="run ./kxbench setup"
+            )
+        image = cached_image(Request(_beside(program), _files_of(args), name=program.parent.parent.name))
+        words = FamilyOptions(image.path, cpus=len(os.sched_getaffinity(0))).command()
+        for name, value in ENVIRONMENT.items():
+            words += ["--env", f"{name}={value}"]
+        return [*words, "--"]
+
+    def serve(self, service: Service) -> AbstractContextManager[Endpoint]:
+        """Raises UnsupportedError: pVMs have no network yet."""
+        raise UnsupportedError(f"a pVM has no network: it cannot serve {service.kind}", where=self._target)
+
+    def console(self) -> str:
+        return self._console.tail()
+
+
+def _beside(program: Path) -> tuple[str, ...]:
+    """``program`` and the other executables of its folder, which it may start."""
+    found = []
+    for path in sorted(program.parent.iterdir()):
+        if path.is_file() and path.stat().st_mode & 0o100:
+            with path.open("rb") as file:
+                if is_elf(file.read(4)):
+                    found.append(str(path.absolute()))
+    first = str(program.absolute())
+    return (first, *(path for path in found if path != first))
+
+
+def _files_of(args: Sequence[str]) -> tuple[Path, ...]:
+    """The host's files and directories that options name, as in ``--directory=/path``."""
+    values = (argument.partition("=")[2] for argument in args)
+    return tuple(sorted({Path(value) for value in values if value.startswith("/") and Path(value).exists()}))
+
+
+class KylinxTarget:
+    """See `vocabulary.protocols.Target`."""
+
+    summary = "the process's own binaries in pVMs: a monitor on KVM, a LibOS that forks and talks"
+
+    def __init__(self, lab: Lab, name: str = "kylinx") -> None:
+        self._lab, self._name = lab, name
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def missing(self) -> str:
+        return self._lab.missing() or host.missing()
+
+    def capabilities(self) -> frozenset[Capability]:
+        """The micro programs; services need a network, which pVMs have not yet."""
+        return frozenset({Capability.MICRO, Capability.LIBRARIES})
+
+    def build(self) -> None:
+        """Monitor and LibOS; images are made, and kept, when a program is first run. Raises TargetError."""
+        building.build()
+
+    @contextmanager
+    def deploy(self, scratch: Path) -> Iterator[Deployment]:
+        """A fresh place; each program that is run boots a family in it. Raises TargetError."""
+        with ExitStack() as stack:
+            try:
+                scratch.mkdir(parents=True, exist_ok=True)
+                site = stack.enter_context(self._lab.site(self._lab.unused_name("kylinx")))
+            except HostError as error:
+                raise TargetError(f"cannot deploy: {error}", where=self._name, remedy=error.remedy) from error
+            except OSError as error:
+                raise TargetError(f"cannot deploy: {error}", where=self._name) from error
+            yield KylinxDeployment(self._name, site, scratch.absolute())
