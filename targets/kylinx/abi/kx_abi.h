@@ -268,8 +268,8 @@ struct kx_hostfs {
 #define KX_HOSTFS_MKDIR 6
 #define KX_HOSTFS_UNLINK 7   /* flags AT_REMOVEDIR */
 #define KX_HOSTFS_RENAME 8
-#define KX_HOSTFS_TRUNCATE 9
-#define KX_HOSTFS_READLINK 10
+#define KX_HOSTFS_TRUNCATE 9 /* path, length: the new size */
+#define KX_HOSTFS_READLINK 10 /* path, buffer, length -> bytes of the target, no NUL */
 #define KX_HOSTFS_SYNC 11
 
 #define KX_FAULT_DEPTH 32
