@@ -363,18 +363,19 @@ static long do_epoll_ctl(struct file *ef, int op, struct file *f, int fd, struct
 long sys_epoll_ctl(int epfd, int op, int fd, struct epoll_event __user *from)
 {
 	struct epoll_event event = { 0 };
-	struct file *ef, *f;
+	struct fd ef, f;
 	long err = -EBADF;
 
 	if (op != EPOLL_CTL_DEL && copy_from_user(&event, from, sizeof event))
 		return -EFAULT;
-	ef = file_get(epfd);
-	f = ef ? file_get(fd) : NULL;
-	if (f)
-		err = do_epoll_ctl(ef, op, f, fd, &event);
-	if (f)
-		file_put(f);
-	if (ef)
-		file_put(ef);
+	ef = fd_get(epfd);
+	if (!ef.file)
+		return -EBADF;
+	f = fd_get(fd);
+	if (f.file) {
+		err = do_epoll_ctl(ef.file, op, f.file, fd, &event);
+		fd_put(f);
+	}
+	fd_put(ef);
 	return err;
 }

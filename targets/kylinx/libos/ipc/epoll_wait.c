@@ -71,19 +71,19 @@ static long wait_events(struct epoll *ep, struct epoll_event __user *to, int mos
 
 static long do_epoll_wait(int epfd, struct epoll_event __user *to, int most, u64 deadline)
 {
-	struct file *f;
+	struct fd f;
 	long r = -EINVAL;
 
 	if (most <= 0 || (size_t)most > 0x7fffffff / sizeof *to)
 		return -EINVAL;
 	if (!access_ok(to, (size_t)most * sizeof *to))
 		return -EFAULT;
-	f = file_get(epfd);
-	if (!f)
+	f = fd_get(epfd);
+	if (!f.file)
 		return -EBADF;
-	if (f->ops == &epoll_ops)
-		r = wait_events(f->data, to, most, deadline);
-	file_put(f);
+	if (f.file->ops == &epoll_ops)
+		r = wait_events(f.file->data, to, most, deadline);
+	fd_put(f);
 	return r;
 }
 

@@ -3,6 +3,7 @@
 #define KX_IPC_H
 
 #include "libos.h"
+#include "fs/fs.h" /* fd_get */
 
 #define IN_EVENTS (EPOLLIN | EPOLLRDNORM)
 #define OUT_EVENTS (EPOLLOUT | EPOLLWRNORM)
@@ -92,7 +93,6 @@ void sem_init(void);
 void sem_proc_exit(struct proc *);
 void shm_init(void);
 void mqueue_init(void);
-void mqueue_proc_exit(struct proc *);
 void unix_init(void);
 void inet_init(void);
 

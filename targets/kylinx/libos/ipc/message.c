@@ -99,9 +99,9 @@ long sys_sendto(int fd, const void __user *from, size_t n, u32 flags, const void
 	struct address a;
 	struct socket *s;
 	long err;
-	struct file *f = socket_get(fd, &s, &err);
+	struct fd f = socket_get(fd, &s, &err);
 
-	if (!f)
+	if (!f.file)
 		return err;
 	uio_user(&uio, &one, (void *)(u64)from, n < 0x7ffff000 ? n : 0x7ffff000);
 	if (to) {
@@ -111,8 +111,8 @@ long sys_sendto(int fd, const void __user *from, size_t n, u32 flags, const void
 	if (!err && n && !access_ok(from, uio.resid))
 		err = -EFAULT;
 	if (!err)
-		err = do_send(f, s, &m);
-	file_put(f);
+		err = do_send(f.file, s, &m);
+	fd_put(f);
 	return err;
 }
 
@@ -148,12 +148,12 @@ long sys_sendmsg(int fd, const struct user_msghdr __user *from, u32 flags)
 	struct user_msghdr h;
 	struct socket *s;
 	long err;
-	struct file *f = socket_get(fd, &s, &err);
+	struct fd f = socket_get(fd, &s, &err);
 
-	if (!f)
+	if (!f.file)
 		return err;
-	err = get_user(h, from) ? -EFAULT : send_header(f, s, &h, flags);
-	file_put(f);
+	err = get_user(h, from) ? -EFAULT : send_header(f.file, s, &h, flags);
+	fd_put(f);
 	return err;
 }
 
@@ -163,14 +163,14 @@ long sys_sendmmsg(int fd, struct mmsghdr __user *vector, u32 count, u32 flags)
 	struct socket *s;
 	u32 done = 0;
 	long err;
-	struct file *f = socket_get(fd, &s, &err);
+	struct fd f = socket_get(fd, &s, &err);
 
-	if (!f)
+	if (!f.file)
 		return err;
 	if (count > MESSAGES_MOST)
 		count = MESSAGES_MOST;
 	for (; done < count; done++) {
-		err = get_user(h, &vector[done]) ? -EFAULT : send_header(f, s, &h.header, flags);
+		err = get_user(h, &vector[done]) ? -EFAULT : send_header(f.file, s, &h.header, flags);
 		if (err < 0)
 			break;
 		if (put_user((u32)err, &vector[done].length)) {
@@ -178,7 +178,7 @@ long sys_sendmmsg(int fd, struct mmsghdr __user *vector, u32 count, u32 flags)
 			break;
 		}
 	}
-	file_put(f);
+	fd_put(f);
 	return done ? (long)done : err;
 }
 
@@ -205,19 +205,19 @@ long sys_recvfrom(int fd, void __user *to, size_t n, u32 flags, void __user *nam
 	struct message m = { .data = &uio, .from = name ? &a : NULL, .flags = flags };
 	struct socket *s;
 	long got;
-	struct file *f = socket_get(fd, &s, &got);
+	struct fd f = socket_get(fd, &s, &got);
 
-	if (!f)
+	if (!f.file)
 		return got;
 	uio_user(&uio, &one, to, n < 0x7ffff000 ? n : 0x7ffff000);
-	got = n && !access_ok(to, uio.resid) ? -EFAULT : do_receive(f, s, &m);
+	got = n && !access_ok(to, uio.resid) ? -EFAULT : do_receive(f.file, s, &m);
 	scm_free(m.scm);
 	if (got >= 0 && name) {
 		long err = address_to_user(&a, name, length);
 
 		got = err ? err : got;
 	}
-	file_put(f);
+	fd_put(f);
 	return got;
 }
 
@@ -283,12 +283,12 @@ long sys_recvmsg(int fd, struct user_msghdr __user *to, u32 flags)
 {
 	struct socket *s;
 	long got;
-	struct file *f = socket_get(fd, &s, &got);
+	struct fd f = socket_get(fd, &s, &got);
 
-	if (!f)
+	if (!f.file)
 		return got;
-	got = receive_one(f, s, to, flags);
-	file_put(f);
+	got = receive_one(f.file, s, to, flags);
+	fd_put(f);
 	return got;
 }
 
@@ -298,14 +298,17 @@ long sys_recvmmsg(int fd, struct mmsghdr __user *vector, u32 count, u32 flags, c
 	u64 deadline;
 	u32 done = 0;
 	long got = deadline_from_user(timeout, &deadline);
-	struct file *f = got ? NULL : socket_get(fd, &s, &got);
+	struct fd f;
 
-	if (!f)
+	if (got)
+		return got;
+	f = socket_get(fd, &s, &got);
+	if (!f.file)
 		return got;
 	if (count > MESSAGES_MOST)
 		count = MESSAGES_MOST;
 	while (done < count) {
-		got = receive_one(f, s, &vector[done].header, flags & ~MSG_WAITFORONE);
+		got = receive_one(f.file, s, &vector[done].header, flags & ~MSG_WAITFORONE);
 		if (got < 0 || put_user((u32)got, &vector[done].length))
 			break;
 		done++;
@@ -314,6 +317,6 @@ long sys_recvmmsg(int fd, struct mmsghdr __user *vector, u32 count, u32 flags, c
 		if (now_mono_ns() >= deadline)
 			break;
 	}
-	file_put(f);
+	fd_put(f);
 	return done || !count ? (long)done : got < 0 ? got : -EFAULT;
 }

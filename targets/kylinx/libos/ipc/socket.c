@@ -104,20 +104,21 @@ long socket_fd(struct socket *s, u32 flags)
 	return fd;
 }
 
-struct file *socket_get(int fd, struct socket **s, long *err)
+struct fd socket_get(int fd, struct socket **s, long *err)
 {
-	struct file *f = file_get(fd);
+	struct fd f = fd_get(fd);
 
 	*err = -EBADF;
-	if (!f)
-		return NULL;
-	if (f->ops != &socket_file_ops) {
-		*err = f->flags & O_PATH ? -EBADF : -ENOTSOCK;
-		file_put(f);
-		return NULL;
+	if (!f.file)
+		return f;
+	if (f.file->ops != &socket_file_ops) {
+		*err = f.file->flags & O_PATH ? -EBADF : -ENOTSOCK;
+		fd_put(f);
+		f.file = NULL;
+		return f;
 	}
 	*err = 0;
-	*s = f->data;
+	*s = f.file->data;
 	return f;
 }
 
@@ -179,14 +180,14 @@ long sys_bind(int fd, const void __user *from, u32 length)
 	struct socket *s;
 	struct address a;
 	long err;
-	struct file *f = socket_get(fd, &s, &err);
+	struct fd f = socket_get(fd, &s, &err);
 
-	if (!f)
+	if (!f.file)
 		return err;
 	err = address_from_user(&a, from, length);
 	if (!err)
 		err = s->ops->bind(s, &a);
-	file_put(f);
+	fd_put(f);
 	return err;
 }
 
@@ -195,14 +196,14 @@ long sys_connect(int fd, const void __user *from, u32 length)
 	struct socket *s;
 	struct address a;
 	long err;
-	struct file *f = socket_get(fd, &s, &err);
+	struct fd f = socket_get(fd, &s, &err);
 
-	if (!f)
+	if (!f.file)
 		return err;
 	err = address_from_user(&a, from, length);
 	if (!err)
-		err = a.length < sizeof a.family ? -EINVAL : s->ops->connect(s, &a, f->flags & O_NONBLOCK);
-	file_put(f);
+		err = a.length < sizeof a.family ? -EINVAL : s->ops->connect(s, &a, f.file->flags & O_NONBLOCK);
+	fd_put(f);
 	return err;
 }
 
@@ -210,12 +211,12 @@ long sys_listen(int fd, int backlog)
 {
 	struct socket *s;
 	long err;
-	struct file *f = socket_get(fd, &s, &err);
+	struct fd f = socket_get(fd, &s, &err);
 
-	if (!f)
+	if (!f.file)
 		return err;
 	err = s->ops->listen(s, (u32)backlog < SOMAXCONN ? (u32)backlog : SOMAXCONN);
-	file_put(f);
+	fd_put(f);
 	return err;
 }
 
@@ -244,15 +245,15 @@ long sys_accept4(int fd, void __user *to, u32 __user *length, u32 flags)
 {
 	struct socket *s;
 	long err;
-	struct file *f;
+	struct fd f;
 
 	if (flags & ~(O_CLOEXEC | O_NONBLOCK))
 		return -EINVAL;
 	f = socket_get(fd, &s, &err);
-	if (!f)
+	if (!f.file)
 		return err;
-	err = do_accept(f, s, to, length, flags);
-	file_put(f);
+	err = do_accept(f.file, s, to, length, flags);
+	fd_put(f);
 	return err;
 }
 
@@ -266,14 +267,14 @@ static long get_name(int fd, void __user *to, u32 __user *length, bool peer)
 	struct socket *s;
 	struct address a = { .length = 0 };
 	long err;
-	struct file *f = socket_get(fd, &s, &err);
+	struct fd f = socket_get(fd, &s, &err);
 
-	if (!f)
+	if (!f.file)
 		return err;
 	err = s->ops->name(s, peer, &a);
 	if (!err)
 		err = address_to_user(&a, to, length);
-	file_put(f);
+	fd_put(f);
 	return err;
 }
 
@@ -291,11 +292,11 @@ long sys_shutdown(int fd, int how)
 {
 	struct socket *s;
 	long err;
-	struct file *f = socket_get(fd, &s, &err);
+	struct fd f = socket_get(fd, &s, &err);
 
-	if (!f)
+	if (!f.file)
 		return err;
 	err = how < 0 || how > 2 ? -EINVAL : s->ops->shutdown(s, (u32)how + 1); /* SHUT_RD 0, SHUT_WR 1, SHUT_RDWR 2 */
-	file_put(f);
+	fd_put(f);
 	return err;
 }

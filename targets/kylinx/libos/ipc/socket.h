@@ -105,7 +105,7 @@ extern const struct file_ops socket_file_ops;
 void socket_init(struct socket *, const struct socket_ops *, u32 family, u32 type, u32 protocol);
 void socket_fini(struct socket *);
 long socket_fd(struct socket *, u32 flags);       /* takes it over; flags: SOCK_CLOEXEC, SOCK_NONBLOCK */
-struct file *socket_get(int fd, struct socket **, long *err);
+struct fd socket_get(int fd, struct socket **, long *err); /* file NULL: failed */
 int socket_take_error(struct socket *);           /* 0 or negative errno; clears it */
 static inline u64 timeout_deadline(u64 timeout, bool nonblock)
 {

@@ -168,10 +168,10 @@ long sys_setsockopt(int fd, int level, int name, const void __user *from, int le
 	char value[64];
 	struct socket *s;
 	long err;
-	struct file *f = socket_get(fd, &s, &err);
+	struct fd f = socket_get(fd, &s, &err);
 	u32 n = length < 0 ? 0 : (u32)length < sizeof value ? (u32)length : sizeof value;
 
-	if (!f)
+	if (!f.file)
 		return err;
 	if (length < 0)
 		err = -EINVAL;
@@ -189,7 +189,7 @@ long sys_setsockopt(int fd, int level, int name, const void __user *from, int le
 		else if (err == -ENOPROTOOPT && level != SOL_SOCKET && s->family == AF_UNIX)
 			err = -EOPNOTSUPP;
 	}
-	file_put(f);
+	fd_put(f);
 	return err;
 }
 
@@ -308,9 +308,9 @@ long sys_getsockopt(int fd, int level, int name, void __user *to, int __user *le
 	u32 n = 0;
 	int room;
 	long err;
-	struct file *f = socket_get(fd, &s, &err);
+	struct fd f = socket_get(fd, &s, &err);
 
-	if (!f)
+	if (!f.file)
 		return err;
 	memset(value, 0, sizeof value);
 	if (get_user(room, length))
@@ -324,6 +324,6 @@ long sys_getsockopt(int fd, int level, int name, void __user *to, int __user *le
 		if ((n && copy_to_user(to, value, n)) || put_user((int)n, length))
 			err = -EFAULT;
 	}
-	file_put(f);
+	fd_put(f);
 	return err;
 }
