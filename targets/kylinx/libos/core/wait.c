@@ -3,10 +3,12 @@
 
 static bool default_wake(struct waiter *w, u32 key)
 {
+	bool first = !w->woken; /* an exclusive wake is not spent twice on one that has not yet left the queue */
+
 	(void)key;
 	w->woken = 1;
 	task_wake(w->task);
-	return true;
+	return first;
 }
 
 void waitq_init(struct waitq *q)
