@@ -17,4 +17,5 @@ void ipc_proc_exit(struct proc *p)
 {
 	sem_proc_exit(p);
 	timerfd_proc_exit(p);
+	mqueue_proc_exit(p);
 }

@@ -93,6 +93,7 @@ void sem_init(void);
 void sem_proc_exit(struct proc *);
 void shm_init(void);
 void mqueue_init(void);
+void mqueue_proc_exit(struct proc *);
 void unix_init(void);
 void inet_init(void);
 

@@ -216,7 +216,7 @@ static void mqueue_release(struct file *f)
 {
 	struct mqueue *q = f->data;
 
-	mqueue_notify_drop(q, current && current->proc ? current->proc->pid : 0, f);
+	mqueue_notify_drop(q, 0, f);
 	mqueue_put(q);
 }
 
@@ -260,6 +260,16 @@ long sys_mq_getsetattr(int fd, const struct mq_attr __user *from, struct mq_attr
 		f.file->flags = (f.file->flags & ~(u32)O_NONBLOCK) | (new.mq_flags & O_NONBLOCK);
 	fd_put(f);
 	return to && put_user(attr, to) ? -EFAULT : 0;
+}
+
+void mqueue_proc_exit(struct proc *p)
+{
+	if (list_empty(&queues))
+		return;
+	lock(&names_lock);
+	list_for_each(n, &queues)
+		mqueue_notify_drop(list_entry(n, struct mqueue, node), p->pid, NULL);
+	unlock(&names_lock);
 }
 
 void mqueue_init(void)

@@ -31,11 +31,11 @@ void mqueue_notify(struct mqueue *q)
 		signal_notify(pid, &e, current->proc);
 }
 
+/* The file it was asked through is closed, or (f NULL) the process that asked ends. */
 void mqueue_notify_drop(struct mqueue *q, u32 pid, struct file *f)
 {
-	(void)pid;
 	lock(&q->lock);
-	if (q->notify_pid && q->notify_file == f) {
+	if (q->notify_pid && (f ? q->notify_file == f : q->notify_pid == pid)) {
 		q->notify_pid = 0;
 		q->notify_file = NULL;
 	}
