@@ -135,6 +135,12 @@ static void hang_up(struct connection *c)
 	}
 	*c = (struct connection){ .fd = -1 };
 	control_hangup(serial);
+	/* without a socket to listen at nobody can come back: the toolstack has gone */
+	for (int i = 0; i < CONNECTIONS; i++)
+		if (connections[i].fd >= 0)
+			return;
+	if (listen_fd < 0 && family.settings->keep)
+		family_exit(0);
 }
 
 void control_send(struct connection *c, const char *text, size_t length)

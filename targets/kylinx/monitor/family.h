@@ -80,6 +80,7 @@ int vcpu_create(uint32_t slot, struct vcpu **out); /* -errno */
 void vcpu_kick(struct vcpu *);                     /* interrupt it when it is in the guest */
 void vcpu_attention(struct vcpu *, uint32_t bits); /* set, change events, wake and kick */
 uint64_t vcpu_cpu_ns(const struct vcpu *);
+void vcpu_backtrace(uint64_t rip, uint64_t rbp, char *to, size_t room);
 void vcpu_report(struct vcpu *, const char *why);  /* registers and reason, in clear text */
 void vcpu_end(struct vcpu *, const char *why);     /* from its own thread: the pVM ends here, reported */
 void vcpu_reload_cr3(struct vcpu *);               /* after a space_ call */

@@ -50,9 +50,13 @@ static void upcall(struct vcpu *v, struct trap *t, uint64_t vector, uint64_t err
 		vcpu_end(v, why);
 		return;
 	}
-	if (log_debug)
-		log_line("slot %u: upcall, vector %llx error %llx address %llx rip %llx", v->slot, (unsigned long long)vector,
-			(unsigned long long)error, (unsigned long long)cr2, (unsigned long long)*t->rip);
+	if (log_debug) {
+		char trace[400];
+
+		vcpu_backtrace(*t->rip, vcpu_regs(v)->rbp, trace, sizeof trace);
+		log_line("slot %u: upcall, vector %llx error %llx address %llx at %s", v->slot, (unsigned long long)vector,
+			(unsigned long long)error, (unsigned long long)cr2, trace);
+	}
 	space_divert(v->space); /* the instruction that faulted before may not come next */
 	vcpu_reload_cr3(v);
 	write_frame(frame, vcpu_regs(v), t, vector, error, cr2);

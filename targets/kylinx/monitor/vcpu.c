@@ -248,20 +248,37 @@ static const char *exit_name(uint32_t reason)
 	}
 }
 
+/* The LibOS keeps frame pointers: return addresses of what it was doing. */
+void vcpu_backtrace(uint64_t rip, uint64_t rbp, char *to, size_t room)
+{
+	size_t n = (size_t)snprintf(to, room, "%llx", (unsigned long long)rip);
+
+	for (int i = 0; i < 16 && n < room - 20; i++) {
+		const uint64_t *link = rbp % 8 ? NULL : memory_commons(rbp, 16);
+
+		if (!link || link[0] <= rbp)
+			break;
+		n += (size_t)snprintf(to + n, room - n, " %llx", (unsigned long long)link[1]);
+		rbp = link[0];
+	}
+}
+
 void vcpu_report(struct vcpu *v, const char *why)
 {
 	const struct kvm_regs *r = vcpu_regs(v);
 	const struct kvm_sregs *s = vcpu_sregs(v);
+	char trace[400];
 
+	vcpu_backtrace(r->rip, r->rbp, trace, sizeof trace);
 	log_line("pVM in slot %u: %s; KVM exit %u (%s) suberror %u\n"
 		"  rip %016llx rsp %016llx rflags %08llx cs %x ss %x cr2 %016llx cr3 %llx\n"
 		"  rax %016llx rbx %016llx rcx %016llx rdx %016llx rsi %016llx rdi %016llx rbp %016llx\n"
 		"  r8  %016llx r9  %016llx r10 %016llx r11 %016llx r12 %016llx r13 %016llx r14 %016llx r15 %016llx\n"
-		"  fs  %016llx gs  %016llx exits %llu", v->slot, why, v->run->exit_reason, exit_name(v->run->exit_reason),
+		"  fs  %016llx gs  %016llx exits %llu\n  trace %s", v->slot, why, v->run->exit_reason, exit_name(v->run->exit_reason),
 		v->run->exit_reason == KVM_EXIT_INTERNAL_ERROR ? v->run->internal.suberror : 0,
 		r->rip, r->rsp, r->rflags, s->cs.selector, s->ss.selector, s->cr2, s->cr3, r->rax, r->rbx, r->rcx, r->rdx, r->rsi,
 		r->rdi, r->rbp, r->r8, r->r9, r->r10, r->r11, r->r12, r->r13, r->r14, r->r15, s->fs.base, s->gs.base,
-		(unsigned long long)v->exits);
+		(unsigned long long)v->exits, trace);
 }
 
 void vcpu_end(struct vcpu *v, const char *why)
