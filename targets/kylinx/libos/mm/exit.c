@@ -137,7 +137,7 @@ static void __attribute__((noreturn)) process_end(struct proc *p, u32 status)
 	p->voluntary_switches += t->voluntary_switches;
 	p->involuntary_switches += t->involuntary_switches;
 	signal_flush(&t->pending);
-	bool last = mm && mm->refs == 1; /* nobody else lives on this pVM */
+	bool last = !mm || mm->refs == 1; /* nobody else lives on this pVM */
 	mm_put(mm);
 	vfork_release(p);
 	t->proc = NULL; /* what is left to do is the slot's */
