@@ -31,7 +31,7 @@ struct runq {
 	u64 armed;                   /* when KX_HC_TIMER comes next; NEVER */
 	u64 slice_start;
 	struct task *dead;           /* freed as soon as its stack is left */
-	struct task *fpu_owner;      /* whose extended state the registers hold */
+	bool fpu_clean;              /* what fpu_leave said last */
 	u64 spin_ns;                 /* how long an idle slot watches before it waits */
 	u64 switches, halts, spins_won, spins_lost;
 	struct heap_cache heap;
@@ -71,7 +71,8 @@ void timer_program(struct runq *, u64 slice); /* own slot: have the monitor's ti
 
 /* fpu.c */
 void fpu_init(void);
-void fpu_save_switch(void *area);/* as fpu_save, but may leave out what did not change since fpu_restore of this area */
+bool fpu_leave(void *area);      /* save at a switch: true: the registers left are clean, but for XMM */
+void fpu_enter(const void *area, bool clean);
 
 /* heap.c, pages.c */
 void heap_init(void);

@@ -147,10 +147,8 @@ static void load_task(struct runq *rq, struct task *next)
 	v->stack_top = (u64)(next->frame + 1);
 	if (HOSTED)
 		return;
-	if (rq->fpu_owner != next) {
-		fpu_restore(next->fpu);
-		rq->fpu_owner = next;
-	}
+	fpu_enter(next->fpu, rq->fpu_clean);
+	rq->fpu_clean = false;
 	__asm__ volatile("wrfsbase %0" : : "r"(next->fsbase));
 }
 
@@ -160,11 +158,7 @@ static void leave_task(struct runq *rq, struct task *prev)
 		panic("LibOS stack overflow of thread %u (%s)", prev->tid, prev->comm);
 	if (HOSTED)
 		return;
-	if (prev->state == TASK_DEAD) {
-		rq->fpu_owner = NULL;
-		return;
-	}
-	fpu_save_switch(prev->fpu);
+	rq->fpu_clean = fpu_leave(prev->fpu);
 	__asm__ volatile("rdfsbase %0" : "=r"(prev->fsbase));
 }
 
@@ -185,8 +179,6 @@ static void schedule(struct runq *rq)
 	unlock(&rq->lock);
 	if (next != prev) {
 		rq->switches++;
-		if (prev->state == TASK_DEAD)
-			rq->dead = prev;
 		leave_task(rq, prev);
 		load_task(rq, next);
 		context_switch(&prev->context_rsp, next->context_rsp);
@@ -254,7 +246,6 @@ void context_leave(struct task *t, void (*fn)(void *), void *arg)
 	rq->running = NULL;
 	unlock(&rq->lock);
 	leave_task(rq, t);
-	rq->fpu_owner = NULL;
 	set_current(NULL);
 	context_switch(&t->context_rsp, sp);
 	sched_begin();

@@ -30,8 +30,6 @@ struct task *task_create(struct proc *p, struct runq *rq)
 
 void task_free(struct task *t)
 {
-	if (this_runq()->fpu_owner == t)
-		this_runq()->fpu_owner = NULL;
 	__atomic_sub_fetch(&family.task_count, 1, __ATOMIC_RELAXED);
 	pages_free(t->stack, KX_TASK_STACK_PAGES);
 	kfree(t);
@@ -94,7 +92,6 @@ void task_exit_thread(void)
 	lock(&rq->lock);
 	t->state = TASK_DEAD;
 	rq->running = NULL;
-	rq->fpu_owner = NULL;
 	unlock(&rq->lock);
 	run_on_idle_stack(leave_for_good, t);
 }

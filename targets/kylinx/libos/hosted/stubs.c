@@ -15,12 +15,14 @@ WEAK struct mm *mm_create(void) { return kzalloc(sizeof(struct mm)); }
 WEAK void mm_use(struct mm *m) { this_vcpu()->regions = (u64)m->regions; }
 WEAK int mm_fault(u64 a, u64 error, int *code) { (void)a; (void)error; *code = SEGV_MAPERR; return SIGSEGV; }
 WEAK void *object_page(struct kx_object *o, u64 i, bool create) { (void)o; (void)i; (void)create; return NULL; }
+WEAK const struct kx_region *mm_find(struct mm *m, u64 a) { (void)m; (void)a; return NULL; }
+WEAK struct proc *proc_find(u32 pid) { (void)pid; return NULL; }
+WEAK struct task *task_find(u32 tid) { (void)tid; return NULL; }
 WEAK bool signal_due(struct task *t) { (void)t; return false; }
 WEAK void signal_deliver(struct kx_frame *f) { (void)f; }
 WEAK void signal_task_init(struct task *t, struct task *from) { (void)t; (void)from; }
 WEAK long signal_send_proc(struct proc *p, int n, const struct kx_siginfo *i) { (void)p; (void)n; (void)i; return 0; }
 WEAK void signal_flush(struct sigpending *s) { (void)s; }
-WEAK void thread_exit_cleanup(struct task *t) { (void)t; }
 WEAK void proc_init_first(const struct kx_spawn *s) { (void)s; }
 WEAK void proc_exit(u32 status) { panic("proc_exit(%u)", status); }
 
