@@ -55,7 +55,7 @@ class KylinxDeployment:
         return [*self._runner(program, args), str(program.absolute()), *args]
 
     def _runner(self, program: Path, args: Sequence[str]) -> list[str]:
-        """The monitor's words; its image has the programs beside ``program`` and the files that ``args`` name."""
+        """The monitor's words; its image has the programs beside ``program`` and files named in ``args``."""
         if not program.is_file():
             raise TargetError(
                 "there is no such micro program", where=str(program), remedy="run ./kxbench setup"

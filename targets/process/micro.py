@@ -22,8 +22,8 @@ def run_micro(
     timeout_s: float,
     runner: Sequence[str] = (),
 ) -> str:
-    """Its standard output; its standard error goes to the console. ``runner``: words before the program that run
-    it in another target's way, and pass its output and exit status on.
+    """Its standard output; its standard error goes to the console. ``runner``: words before the program that
+    run it in another target's way, and pass its output and exit status on.
 
     Raises TargetError when it fails, is killed, prints over 256 MiB or takes longer than ``timeout_s``
     (all that it started is killed then), UnsupportedError when it exits with 77, with its last word."""

@@ -303,10 +303,8 @@ def test_chosen_neighbours(tmp_path: Path) -> None:
         return names[max(start for start in names if start <= address)]
 
     forms = {owner(site.address): (len(site.before), len(site.after)) for site in found.sites}
-    assert forms == {
-        **{"plain": (1, 0), "relative": (1, 0), "_start": (2, 0)},
-        **{"behind": (0, 1), "jumped": (0, 2)},  # a call or a jump's target before it
-    }
+    plain = {"plain": (1, 0), "relative": (1, 0), "_start": (2, 0)}
+    assert forms == plain | {"behind": (0, 1), "jumped": (0, 2)}  # a call, or a jump's target, before it
     assert [owner(missed.address) for missed in found.missed] == ["restorer"]
 
 
