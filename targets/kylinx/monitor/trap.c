@@ -22,7 +22,7 @@ static bool has_error(uint32_t vector)
 
 static bool in_libos(uint64_t rip)
 {
-	return rip >= KX_VA_TEXT && rip < KX_VA_RODATA;
+	return rip >= KX_VA_TEXT && rip < memory_libos()->text_end; /* beyond: the vdso, the application's */
 }
 
 static void write_frame(struct kx_frame *f, const struct kvm_regs *r, const struct trap *t, uint64_t vector, uint64_t error,

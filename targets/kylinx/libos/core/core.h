@@ -98,6 +98,7 @@ void attention_set(u32 bits);    /* on this slot */
 void libos_init(void);
 void slot_main(u32 slot, bool first) __attribute__((noreturn));
 void entry_syscall(void);
+extern char libos_text_end[];    /* of the LibOS's own code; the vdso follows */
 
 /* uaccess.S's exception table */
 bool uaccess_fixup(struct kx_frame *);

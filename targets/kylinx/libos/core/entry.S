@@ -137,9 +137,7 @@ entry_upcall:
 	jne 4f
 	movl $0, %gs:KX_GS_IN_USER
 	mov %rsp, %rdi
-	call upcall
-	mov %rsp, %rdi
-	call exit_work
+	call upcall /* with exit_work */
 	jmp exit_whole
 4:	mov %rsp, %rdi
 	call upcall

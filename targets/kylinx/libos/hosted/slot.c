@@ -3,6 +3,7 @@
 #include "hosted.h"
 #include "host.h"
 
+char libos_text_end[1];
 static u32 helpers;              /* tasks of hosted_thread and hosted_pvm that run */
 struct start { void (*fn)(void *); void *arg; };
 

@@ -133,7 +133,7 @@ static void libos_fault(struct kx_frame *f)
 
 void upcall(struct kx_frame *f)
 {
-	bool application = f->rip < KX_VA_SHARED || f->rip >= KX_VA_SHARED_END;
+	bool application = f->rip < KX_VA_SHARED || f->rip >= (u64)libos_text_end; /* behind it: the vdso */
 	if (!application) {
 		if (f->vector != KX_VECTOR_KICK)
 			libos_fault(f);
