@@ -9,7 +9,7 @@
 
 enum { LIST_FREE_SMALL, LIST_FREE_LARGE, LIST_WHOLE, LIST_SOME, LISTS }; /* blocks: all free; with free pieces; with pieces partly free */
 #define NONE UINT32_MAX
-#define FREE_DIRTY_MAX 32 /* free blocks kept populated for the next user */
+#define FREE_KEPT 32 /* free blocks kept populated for the next user; of more, half go at each call of arena_trim() */
 
 struct block {
 	uint16_t free[BLOCK_FRAMES / PIECE_FRAMES]; /* a bit per frame */
@@ -329,14 +329,19 @@ void block_split(uint64_t gpa)
 	block_put(gpa);
 }
 
-/* Populated free blocks beyond the ones kept for reuse go back to the host; they read as zero then. */
+uint64_t arena_idle(void)
+{
+	return free_dirty > FREE_KEPT ? free_dirty - FREE_KEPT : 0;
+}
+
+/* Of the populated free blocks beyond those kept, half go back to the host; they read as zero then. */
 void arena_trim(void)
 {
-	for (;;) {
+	for (uint64_t n = (arena_idle() + 1) / 2; n; n--) {
 		struct block *b = NULL;
 
 		memory_lock();
-		for (int list = LIST_FREE_SMALL; list <= LIST_FREE_LARGE && !b && free_dirty > FREE_DIRTY_MAX; list++)
+		for (int list = LIST_FREE_SMALL; list <= LIST_FREE_LARGE && !b; list++)
 			for (uint32_t at = heads[list]; at != NONE && !b; at = blocks[at].next[0])
 				if (block_dirty(&blocks[at]))
 					b = &blocks[at];

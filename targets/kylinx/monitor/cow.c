@@ -122,7 +122,7 @@ static uint64_t *own_table(struct space *s, uint64_t va, uint64_t *pde, bool sev
 		*done = true;
 		memory.stats.cow_reused++;
 	} else if (several && !fresh) {
-		uint32_t table = table_renew(table_of(*pde), 1, false, false);
+		uint32_t table = table_renew(table_of(*pde), 1, false);
 
 		if (table == TABLE_NONE)
 			return NULL;

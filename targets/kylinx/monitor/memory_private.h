@@ -73,12 +73,13 @@ void block_get(uint64_t gpa);
 void block_put(uint64_t gpa);
 bool block_sole(uint64_t gpa);
 void block_split(uint64_t gpa);  /* the caller's reference to the block becomes one to each of its frames */
-void arena_trim(void);           /* takes the lock; gives the host back what lies free */
+uint64_t arena_idle(void);       /* populated blocks that nobody has used for now, beyond a few */
+void arena_trim(void);           /* takes the lock; gives the host half of them back */
 
 /* ---- tables (tables.c); named by index; lock held ---- */
 #define TABLE_NONE 0
 int tables_init(void);
-uint32_t table_new(bool upper, bool zero);  /* refs 1; TABLE_NONE: no memory; upper: short-lived (root, fork's paths) */
+uint32_t table_new(bool copy, bool zero);   /* refs 1; TABLE_NONE: no memory; copy: of another, so likely short-lived */
 void table_release(uint32_t table);         /* the page only; entries are the caller's business */
 void table_put(uint32_t table, int level);  /* and what the entries hold, when it was the last reference */
 uint64_t *table_entries(uint32_t table);
@@ -126,7 +127,7 @@ uint64_t *walk_find(const struct space *, uint64_t va, int *level, bool *writabl
                                                                                        ends; writable: every entry above has W */
 uint64_t *walk_own(struct space *, uint64_t va, int level, bool *fresh);  /* entry at level for va in tables of our own, made or copied in place;
                                                                             NULL: no memory, or a large entry above level */
-uint32_t table_renew(uint32_t old, int level, bool demote, bool upper);   /* fresh copy; our reference to old is gone */
+uint32_t table_renew(uint32_t old, int level, bool demote);               /* fresh copy; our reference to old is gone */
 int walk_split(uint64_t *pde);                                            /* large entry to a table of 4 KiB ones */
 uint64_t operation_stamp(void);
 uint64_t *walk_fresh(struct space *, uint64_t va, int level);             /* as walk_own, all of the path made in this operation (new CR3) */

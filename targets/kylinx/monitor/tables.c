@@ -1,24 +1,27 @@
-/* Page-table pages, in slabs of 64 with a memslot each.
+/* Page-table pages, in slabs with a memslot each.
  *
  * A shadow-paging KVM does not look again at a page it knows as a table, so a table page is used once; when no table of a slab is
- * alive any more, its memslot is deleted and added again (only what KVM derived from it goes, 9 us) and its pages are new. A
- * thread of its own does that and keeps slabs ready, off the path of fork. Tables made at forks die young and come from
- * slabs apart, so that few slabs are pinned by long-lived ones; those that are get emptied by the next fork (table_sparse). */
+ * alive any more, its memslot is deleted and added again (only what KVM derived from it goes) and its pages are new. A thread of
+ * its own does that and keeps slabs ready, off the path of fork. Copies of tables (made by forks and writes after them) die
+ * young and come from slabs apart, larger ones as they are recycled often; slabs that a few long-lived tables pin all the same are
+ * emptied by the next fork (table_sparse). */
 #include <errno.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <time.h>
 #include "memory_private.h"
 
-#define SLAB_TABLES 64
+#define SLAB_TABLES 256
+#define SLAB_FEW 64           /* of them used for tables that are not copies */
 #define SLAB_BYTES (SLAB_TABLES * KX_PAGE)
-#define SLABS_MAX 16384
+#define SLABS_MAX 8192
 #define SLAB_MEMSLOT 1024     /* id of slab 0's; other ranges use those below */
-#define READY_LOW 2
+#define READY_LOW 3
 #define READY_POPULATED 4     /* recycled slabs beyond these give their memory back */
-#define SPARSE_TABLES 12
+#define TRIM_SECONDS 2
 
 enum slab_state { SLAB_UNUSED, SLAB_READY, SLAB_CURRENT, SLAB_FULL, SLAB_ZAPPING };
-struct slab { uint16_t live, next; uint8_t state; bool dirty; };
+struct slab { uint16_t live, next, capacity; uint8_t state; bool dirty; };
 struct table { uint32_t refs; uint8_t heat; uint64_t stamp; };
 
 static struct slab slabs[SLABS_MAX];
@@ -39,7 +42,7 @@ uint64_t *table_stamp(uint32_t table) { return &tables[table].stamp; }
 uint8_t *table_heat(uint32_t table) { return &tables[table].heat; }
 uint64_t tables_live(void) { return live; }
 
-static bool is_sparse(const struct slab *s) { return s->state == SLAB_FULL && s->live <= SPARSE_TABLES; }
+static bool is_sparse(const struct slab *s) { return s->state == SLAB_FULL && s->live <= s->capacity / 8; }
 bool table_sparse(uint32_t table) { return is_sparse(&slabs[table / SLAB_TABLES]); }
 bool tables_pressed(void) { return sparse_slabs > 16 && sparse_slabs > slab_count / 2; }
 
@@ -92,6 +95,7 @@ static void slab_recycle(void)
 
 static void *recycler(void *unused)
 {
+	struct timespec when;
 	sigset_t all;
 
 	(void)unused;
@@ -99,16 +103,21 @@ static void *recycler(void *unused)
 	pthread_sigmask(SIG_BLOCK, &all, NULL);
 	memory_lock();
 	for (;;) {
-		if (empty_count)
+		if (empty_count) {
 			slab_recycle();
-		else if (ready_count < READY_LOW && slab_add())
 			continue;
-		else {
+		}
+		if (ready_count < READY_LOW && slab_add())
+			continue;
+		/* touching memory that the host has to find is dear: what is free stays a while, it may be wanted again */
+		clock_gettime(CLOCK_REALTIME, &when);
+		when.tv_sec += TRIM_SECONDS;
+		if (!arena_idle())
+			pthread_cond_wait(&work, &memory.lock);
+		else if (pthread_cond_timedwait(&work, &memory.lock, &when) == ETIMEDOUT) {
 			memory_unlock();
 			arena_trim();
 			memory_lock();
-			if (!empty_count)
-				pthread_cond_wait(&work, &memory.lock);
 		}
 	}
 	return NULL;
@@ -136,7 +145,7 @@ int tables_init(void)
 	return ok ? -pthread_create(&thread, NULL, recycler, NULL) : -ENOMEM;
 }
 
-uint32_t table_new(bool upper, bool zero)
+uint32_t table_new(bool copy, bool zero)
 {
 	struct slab *s;
 	uint32_t at;
@@ -146,28 +155,29 @@ uint32_t table_new(bool upper, bool zero)
 			return TABLE_NONE;
 		memory.used++;
 	}
-	while (!current[upper]) {
+	while (!current[copy]) {
 		if (!ready_count && empty_count)
 			slab_recycle();
 		else if (!ready_count && !slab_add()) {
 			memory_uncharge(1);
 			return TABLE_NONE;
 		}
-		if (!current[upper] && ready_count) {
-			current[upper] = ready[--ready_count] + 1;
-			slabs[current[upper] - 1].state = SLAB_CURRENT;
+		if (!current[copy] && ready_count) {
+			current[copy] = ready[--ready_count] + 1;
+			slabs[current[copy] - 1].state = SLAB_CURRENT;
+			slabs[current[copy] - 1].capacity = copy ? SLAB_TABLES : SLAB_FEW;
 			if (ready_count < READY_LOW)
 				tables_wake();
 		}
 	}
-	at = current[upper] - 1;
+	at = current[copy] - 1;
 	s = &slabs[at];
 	at = at * SLAB_TABLES + s->next++;
 	s->live++;
 	live++;
-	if (s->next == SLAB_TABLES) {
+	if (s->next == s->capacity) {
 		s->state = SLAB_FULL;
-		current[upper] = 0;
+		current[copy] = 0;
 		sparse_slabs += is_sparse(s);
 	}
 	if (zero && s->dirty)

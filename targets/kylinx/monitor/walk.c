@@ -81,19 +81,22 @@ static uint64_t entry_copy(uint64_t entry, int level, bool share, bool demote)
 	return entry & PTE_COW && entry & PTE_P && leaf_sole(entry, level) ? entry | PTE_W : entry & ~PTE_W;
 }
 
-uint32_t table_renew(uint32_t old, int level, bool demote, bool upper)
+uint32_t table_renew(uint32_t old, int level, bool demote)
 {
-	uint32_t table = table_new(upper, false);
+	uint32_t table = table_new(true, false);
 	bool share = *table_refs(old) > 1;
 	uint64_t *from = table_entries(old), *to = table_entries(table);
 
 	if (table == TABLE_NONE)
 		return TABLE_NONE;
-	for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
-		if (level == 4 && shared_root_entry(i))
-			to[i] = from[i];
-		else
-			to[i] = from[i] ? entry_copy(from[i], level, share, demote) : 0;
+	for (unsigned i = 0; i < TABLE_ENTRIES; i += 8) {
+		const uint64_t *f = from + i;
+
+		memcpy(to + i, f, 64);
+		if (f[0] | f[1] | f[2] | f[3] | f[4] | f[5] | f[6] | f[7])
+			for (unsigned k = i; k < i + 8; k++)
+				if (from[k] && !(level == 4 && shared_root_entry(k)))
+					to[k] = entry_copy(from[k], level, share, demote);
 	}
 	if (!share && !demote)
 		*table_heat(table) = *table_heat(old);
@@ -135,7 +138,7 @@ uint64_t *walk_own(struct space *s, uint64_t va, int level, bool *fresh)
 		} else if (*entry & PTE_LARGE) {
 			return NULL;
 		} else if (!(*entry & PTE_W)) {
-			uint32_t table = table_renew(table_of(*entry), at - 1, true, false);
+			uint32_t table = table_renew(table_of(*entry), at - 1, true);
 
 			if (table == TABLE_NONE)
 				return NULL;
@@ -153,7 +156,7 @@ uint64_t *walk_fresh(struct space *s, uint64_t va, int level)
 	uint64_t *entry;
 
 	if (*table_stamp(s->root) != s->stamp) {
-		uint32_t root = table_renew(s->root, 4, false, true);
+		uint32_t root = table_renew(s->root, 4, false);
 
 		if (root == TABLE_NONE)
 			return NULL;
@@ -169,7 +172,7 @@ uint64_t *walk_fresh(struct space *s, uint64_t va, int level)
 		else if (*entry & PTE_LARGE)
 			return NULL;
 		else if (!(*entry & PTE_W) || *table_stamp(table_of(*entry)) != s->stamp)
-			table = table_renew(table_of(*entry), at - 1, !(*entry & PTE_W), false);
+			table = table_renew(table_of(*entry), at - 1, !(*entry & PTE_W));
 		else
 			table = table_of(*entry);
 		if (table == TABLE_NONE)
