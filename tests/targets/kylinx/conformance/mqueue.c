@@ -14,7 +14,7 @@ CALL(mq_notify, "SIGEV_SIGNAL SIGEV_NONE");
 CALL(mq_getsetattr, "O_NONBLOCK");
 
 static void nothing(int signo) { (void)signo; }
-static int handled;
+static volatile int handled;
 static void count(int signo) { (void)signo; handled++; }
 
 static char name[64];

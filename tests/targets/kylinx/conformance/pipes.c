@@ -13,7 +13,7 @@ CALL(tee, "");
 CALL(vmsplice, "as writev or readv");
 
 static void nothing(int signo) { (void)signo; }
-static int handled;
+static volatile int handled;
 static void count(int signo) { (void)signo; handled++; }
 
 CASE(pipe, "what is written is read")

@@ -14,7 +14,7 @@ CALL(select, "");
 CALL(pselect6, "");
 
 static void nothing(int signo) { (void)signo; }
-static int handled;
+static volatile int handled;
 static void count(int signo) { (void)signo; handled++; }
 
 CASE(poll, "a pipe: empty nothing, full POLLIN, writer gone POLLHUP, reader gone POLLERR")
