@@ -310,7 +310,7 @@ def name() -> Iterator[str]:
 @pytest.mark.root
 def test_run_passes_output_and_status_on(image: Path) -> None:
     done = kxbench(
-        "pvm", "run", "--image", str(image), "bash", "-c", "echo out; echo err >&2; cat; exit 7", input="in"
+        "pvm", "run", "--image", str(image), "bash", "-c", "echo out; echo err >&2; cat; exit 7", given="in"
     )
     assert (done.returncode, done.stdout, done.stderr) == (7, "out\nin", "err\n")
 

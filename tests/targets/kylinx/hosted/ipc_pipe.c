@@ -97,6 +97,7 @@ static void feed(void *arg)
 		CHECK_EQ(sys_write(ends[1], b, n), n);
 		at += n;
 	}
+	close_all();
 }
 
 static void test_stream(void)
@@ -125,6 +126,7 @@ static void record_writer(void *arg)
 	memset(b, (int)(u64)arg, sizeof b);
 	for (int i = 0; i < RECORDS; i++)
 		CHECK_EQ(sys_write(ends[1], b, sizeof b), sizeof b);
+	close_all();
 }
 
 /* Writes of up to PIPE_BUF bytes from several pVMs do not mix. */
@@ -158,7 +160,7 @@ static void close_write_end(void *arg)
 {
 	(void)arg;
 	hosted_sleep(2 * MS);
-	sys_close(ends[1]);
+	close_all();
 }
 
 static void test_end_wakes(void)
@@ -166,6 +168,7 @@ static void test_end_wakes(void)
 	char c;
 	CHECK_EQ(sys_pipe2(ends, 0), 0);
 	hosted_pvm(close_write_end, NULL);
+	sys_close(ends[1]);
 	CHECK_EQ(sys_read(ends[0], &c, 1), 0);
 	hosted_join();
 	sys_close(ends[0]);
@@ -204,6 +207,7 @@ static void echo(void *arg)
 	while (!stop)
 		if (sys_read(e[0], &c, 1) == 1)
 			CHECK_EQ(sys_write(e[3], &c, 1), 1);
+	close_all();
 }
 
 static void measure(bool nonblock)
