@@ -10,7 +10,7 @@ void stats_memory(struct json *j)
 	memory_statistics(&m);
 	json_add(j, "{\"limit_bytes\":%llu,\"used_bytes\":%llu,\"peak_bytes\":%llu,\"commons_bytes\":%llu,\"table_pages\":%llu,"
 		"\"cow_copies\":%llu,\"cow_reused\":%llu,\"cow_pages\":%llu,\"faults\":%llu,\"zaps\":%llu}",
-		(unsigned long long)m.limit, (unsigned long long)m.frames_used * KX_PAGE, (unsigned long long)m.frames_peak * KX_PAGE,
+		(unsigned long long)m.limit * KX_PAGE, (unsigned long long)m.frames_used * KX_PAGE, (unsigned long long)m.frames_peak * KX_PAGE,
 		(unsigned long long)m.commons_bytes, (unsigned long long)m.table_pages, (unsigned long long)m.cow_copies,
 		(unsigned long long)m.cow_reused, (unsigned long long)m.cow_pages, (unsigned long long)m.faults,
 		(unsigned long long)m.zaps);
