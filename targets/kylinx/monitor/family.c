@@ -186,12 +186,10 @@ static void use_cpus(struct settings *s)
 		die("sched_setaffinity: %s", strerror(errno));
 }
 
-void family_create(struct settings *s)
-{
-	struct memory_config config = { 0 };
-	const char *why = "";
-	int r;
+static struct memory_config config;
 
+void family_open(struct settings *s)
+{
 	family.settings = s;
 	if (!s->memory_bytes)
 		s->memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * KX_PAGE / 2;
@@ -202,11 +200,18 @@ void family_create(struct settings *s)
 	config.limit_bytes = s->memory_bytes;
 	config.image = map_image(s->image, &config.image_bytes);
 	config.libos = map_file("LibOS", s->libos, &config.libos_bytes, false);
+}
+
+void family_create(void)
+{
+	const char *why = "";
+	int r;
+
 	r = memory_init(&config, &why);
 	if (r)
 		die("memory of the family: %s (%s)", why, strerror(-r));
 	if (memory_libos()->magic != KX_LIBOS_MAGIC || memory_libos()->version != KX_ABI_VERSION)
-		die("LibOS %s: made for another version of the monitor: build both again", s->libos);
+		die("LibOS %s: made for another version of the monitor: build both again", family.settings->libos);
 	memory_boot()->image_bytes = config.image_bytes;
 	make_supervisor_tables();
 	fill_boot_page();

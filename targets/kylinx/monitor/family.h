@@ -136,7 +136,8 @@ struct spawn_request {
 };
 void idt_gate(uint8_t *idt, uint32_t vector, uint64_t handler);
 void gdt_fill(uint64_t *gdt);
-void family_create(struct settings *);                      /* exits with 125 and a message on trouble */
+void family_open(struct settings *);                        /* KVM and files; exits with 125 and a message on trouble */
+void family_create(void);                                   /* memory, tables, boot page */
 int64_t family_spawn(const struct spawn_request *);         /* slot, or -errno */
 void family_pvm_ended(struct vcpu *);                       /* from its thread, before the slot can be used again */
 void family_exit(int status) __attribute__((noreturn));     /* everything of the family is gone */
@@ -180,8 +181,9 @@ void control_stats_answer(const char *json, uint32_t length);
 void control_panic(const char *text);
 void control_write_stats(int fd);
 
-int confine_namespaces(const char **why);                   /* confine.c; before threads are made */
-void confine_finish(void);                                  /* capabilities, limits, seccomp; exits with 125 on trouble */
+void confine_descriptors(const struct settings *);          /* confine.c; first of all */
+int confine_privileges(const char **why);                   /* namespaces, root, capabilities; while there is one thread */
+void seccomp_confine(void);                                 /* seccomp.c; exits with 125 on trouble */
 
 __attribute__((format(printf, 1, 2))) void log_line(const char *, ...);        /* log.c: kept, and on stderr with --debug */
 __attribute__((format(printf, 1, 2))) void log_user(const char *, ...);        /* kept, and on stderr */

@@ -38,19 +38,25 @@ int main(int argc, char **argv)
 	settings_parse(&settings, argc, argv);
 	log_debug = settings.debug;
 	set_signals();
+	confine_descriptors(&settings);
 	r = hostfs_open_shares(&settings, &why);
 	if (!r)
 		r = control_open(&settings, &why);
 	if (r)
 		die("%s: %s", why, strerror(-r));
-	family_create(&settings);
-	if (!settings.no_confine && confine_namespaces(&why))
-		log_line("not in namespaces of its own: %s", why);
+	family_open(&settings);
+	if (!settings.no_confine) {
+		r = confine_privileges(&why);
+		if (r)
+			log_user("warning: less confined than it should be: %s: %s", why, strerror(-r));
+		family.confined = !r;
+	}
+	family_create();
+	if (!settings.no_confine)
+		seccomp_confine();
 	r = pool_start();
 	if (r)
 		die("no vCPU: %s", strerror(-r));
-	if (!settings.no_confine)
-		confine_finish();
 	if (!settings.keep)
 		start_first_program(&settings);
 	if (settings.ready_fd >= 0 && write(settings.ready_fd, "ready\n", 6) != 6)
