@@ -199,14 +199,16 @@ static void test_lies(void)
 		}
 }
 
-static volatile bool stop;
+#define ROUNDS 20000
 static void echo(void *arg)
 {
 	int *e = arg;
 	char c;
-	while (!stop)
-		if (sys_read(e[0], &c, 1) == 1)
-			CHECK_EQ(sys_write(e[3], &c, 1), 1);
+	for (int i = 0; i < ROUNDS; i++) {
+		while (sys_read(e[0], &c, 1) != 1)
+			;
+		CHECK_EQ(sys_write(e[3], &c, 1), 1);
+	}
 	close_all();
 }
 
@@ -214,22 +216,18 @@ static void measure(bool nonblock)
 {
 	int e[4];
 	char c = 'x';
+	u64 t = 0;
 	CHECK_EQ(sys_pipe2(e, nonblock ? O_NONBLOCK : 0), 0);
 	CHECK_EQ(sys_pipe2(e + 2, nonblock ? O_NONBLOCK : 0), 0);
-	stop = false;
 	hosted_pvm(echo, e);
-	u64 rounds = 20000, t = 0;
-	for (u64 i = 0; i < rounds; i++) {
-		if (i == 1000)
+	for (int i = 0; i < ROUNDS; i++) {
+		if (i == ROUNDS / 2)
 			t = now_mono_ns();
-		if (i == rounds - 1)
-			stop = true;
 		CHECK_EQ(sys_write(e[1], &c, 1), 1);
 		while (sys_read(e[2], &c, 1) != 1)
 			;
 	}
-	printf("pipe %s: %lu ns one way\n", nonblock ? "awake" : "blocking",
-	       (unsigned long)((now_mono_ns() - t) / (rounds - 1000) / 2));
+	printf("pipe %s: %lu ns one way\n", nonblock ? "awake" : "blocking", (unsigned long)((now_mono_ns() - t) / ROUNDS));
 	hosted_join();
 	for (int i = 0; i < 4; i++)
 		sys_close(e[i]);
