@@ -18,6 +18,9 @@
 #define SLAB_MEMSLOT 1024     /* id of slab 0's; other ranges use those below */
 #define READY_LOW 3
 #define READY_POPULATED 4     /* recycled slabs beyond these give their memory back */
+#ifndef SPARSE_MAX
+#define SPARSE_MAX 4          /* pinned slabs that are borne */
+#endif
 #define TRIM_SECONDS 2
 
 enum slab_state { SLAB_UNUSED, SLAB_READY, SLAB_CURRENT, SLAB_FULL, SLAB_ZAPPING };
@@ -44,7 +47,7 @@ uint64_t tables_live(void) { return live; }
 
 static bool is_sparse(const struct slab *s) { return s->state == SLAB_FULL && s->live <= s->capacity / 8; }
 bool table_sparse(uint32_t table) { return is_sparse(&slabs[table / SLAB_TABLES]); }
-bool tables_pressed(void) { return sparse_slabs > 16 && sparse_slabs > slab_count / 2; }
+bool tables_pressed(void) { return sparse_slabs > SPARSE_MAX && sparse_slabs * 2 > slab_count - ready_count; }
 
 static int slab_slot(uint32_t slab, bool add)
 {
