@@ -25,17 +25,26 @@ static long piece(struct uio *u, char *app, char *own, size_t n, enum way way)
 	}
 }
 
-/* A piece that faults counts as not moved at all: what was moved before it is the result. */
+/* Up to the page that faults: what was moved before it is the result. */
 static long move(struct uio *u, char *own, size_t n, enum way way)
 {
 	size_t done = 0;
+	bool by_pages = false;
 	if (n > u->resid)
 		n = u->resid;
 	while (done < n && u->at < u->count) {
 		struct iovec *v = &u->iov[u->at];
 		size_t left = v->iov_len - u->skip, take = left < n - done ? left : n - done;
-		if (take && piece(u, (char *)v->iov_base + u->skip, own ? own + done : NULL, take, way))
-			return done ? (long)done : -EFAULT;
+		char *app = (char *)v->iov_base + u->skip;
+		size_t page_rest = KX_PAGE - (u64)app % KX_PAGE;
+		if (by_pages && take > page_rest)
+			take = page_rest;
+		if (take && piece(u, app, own ? own + done : NULL, take, way)) {
+			if (take <= page_rest)
+				return done ? (long)done : -EFAULT;
+			by_pages = true;
+			continue;
+		}
 		done += take;
 		u->resid -= take;
 		u->skip += take;

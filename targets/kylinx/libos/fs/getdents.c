@@ -110,10 +110,12 @@ static long listing(int fd, void __user *to, size_t n, long (*give)(void __user 
 	struct file *f = file_get(fd);
 	char *buffer;
 	size_t bytes;
+	u64 before;
 	long r;
 
 	if (!f)
 		return -EBADF;
+	before = f->pos;
 	r = f->flags & O_PATH ? -EBADF : !f->ops->getdents ? -ENOTDIR : 0;
 	if (!r && f->inode && S_ISDIR(f->inode->mode) && !f->inode->nlink)
 		r = -ENOENT;
@@ -126,6 +128,8 @@ static long listing(int fd, void __user *to, size_t n, long (*give)(void __user 
 		r = list_into(f, buffer, n, &bytes);
 		if (!r)
 			r = give(to, buffer, bytes, n);
+		if (r < 0)
+			f->pos = before; /* nothing was listed */
 	}
 	kfree(buffer);
 	file_put(f);

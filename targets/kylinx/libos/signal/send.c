@@ -118,8 +118,8 @@ static void prepare(struct proc *p, int signo)
 			pending_drop(&list_entry(n, struct task, proc_node)->pending, drop);
 		unlock(&p->siglock);
 	}
-	if (signo == SIGCONT || signo == SIGKILL)
-		signal_continue(p, signo == SIGCONT);
+	if (signo == SIGCONT)
+		signal_continue(p, true);
 }
 
 static struct task *any_thread(struct proc *p)
@@ -155,6 +155,7 @@ static long post(struct proc *p, struct task *to, int signo, const struct kx_sig
 		return r;
 	if (signo == SIGKILL) {
 		p->killed = true;
+		signal_continue(p, false); /* now that it is pending: nothing else is taken first */
 		notify_all(p);
 	} else {
 		struct task *t = to ? (wants(to, signo) ? to : NULL) : choose_thread(p, signo, NULL);

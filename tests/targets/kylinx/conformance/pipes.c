@@ -8,9 +8,6 @@
 
 CALL(pipe, "");
 CALL(pipe2, "O_CLOEXEC O_NONBLOCK O_DIRECT");
-CALL(splice, "between a pipe and a file, socket or pipe; flags accepted");
-CALL(tee, "");
-CALL(vmsplice, "as writev or readv");
 
 static void nothing(int signo) { (void)signo; }
 static volatile int handled;
@@ -325,55 +322,4 @@ CASE(openat, "a FIFO: waiting for the other end is interrupted: EINTR")
 	on_signal(SIGALRM, nothing, 0);
 	ualarm(20000, 0);
 	ERR(open("p", O_RDONLY), EINTR);
-}
-
-CASE(splice, "file to pipe, pipe to pipe, pipe to file")
-{
-	int p[2], q[2], in = open_new("a"), out = open_new("b");
-	char b[10];
-	off64_t at = 1;
-	EQ(write(in, "hello", 5), 5);
-	OK(pipe(p));
-	OK(pipe(q));
-	EQ(splice(in, &at, p[1], NULL, 100, 0), 4);
-	EQ(at, 5);
-	EQ(splice(p[0], NULL, q[1], NULL, 100, 0), 4);
-	EQ(splice(q[0], NULL, out, NULL, 3, 0), 3);
-	EQ(pread(out, b, 10, 0), 3);
-	EQ(memcmp(b, "ell", 3), 0);
-}
-
-CASE(splice, "neither a pipe: EINVAL; an offset for a pipe: ESPIPE; closed: EBADF")
-{
-	int p[2], in = open_new("a"), out = open_new("b");
-	off64_t at = 0;
-	OK(pipe(p));
-	ERR(splice(in, NULL, out, NULL, 1, 0), EINVAL);
-	ERR(splice(p[0], &at, out, NULL, 1, 0), ESPIPE);
-	ERR(splice(999, NULL, p[1], NULL, 1, 0), EBADF);
-	ERR(splice(p[0], NULL, out, NULL, 1, SPLICE_F_NONBLOCK), EAGAIN);
-}
-
-CASE(tee, "copies and leaves; not pipes: EINVAL")
-{
-	int p[2], q[2];
-	char b[10];
-	OK(pipe(p));
-	OK(pipe(q));
-	EQ(write(p[1], "hello", 5), 5);
-	EQ(tee(p[0], q[1], 100, 0), 5);
-	EQ(read(p[0], b, 10), 5);
-	EQ(read(q[0], b, 10), 5);
-	ERR(tee(open_new("a"), q[1], 1, 0), EINVAL);
-}
-
-CASE(vmsplice, "memory to pipe")
-{
-	int p[2];
-	char b[10];
-	struct iovec v = { "hello", 5 };
-	OK(pipe(p));
-	EQ(vmsplice(p[1], &v, 1, 0), 5);
-	EQ(read(p[0], b, 10), 5);
-	ERR(vmsplice(999, &v, 1, 0), EBADF);
 }
