@@ -52,15 +52,21 @@ static void publish(struct kx_clock *c, uint64_t tsc, uint64_t ns, uint64_t mult
 	__atomic_store_n(&c->seq, c->seq + 1, __ATOMIC_RELEASE);
 }
 
-void clock_start(struct kx_clock *c)
+/* At the monitor's start: some time passes until the guest runs. */
+void clock_begin(void)
+{
+	sample(&base_tsc, &base_ns);
+}
+
+/* The rate to begin with is KVM's, in kHz; without one it is measured since clock_begin(). */
+void clock_start(struct kx_clock *c, uint32_t khz)
 {
 	uint64_t tsc, ns;
 
-	sample(&base_tsc, &base_ns);
 	do
 		sample(&tsc, &ns);
-	while (ns - base_ns < 2000000);
-	publish(c, tsc, ns, (uint64_t)(((unsigned __int128)(ns - base_ns) << 32) / (tsc - base_tsc)));
+	while (!khz && ns - base_ns < 2000000);
+	publish(c, tsc, ns, khz ? (1000000ull << 32) / khz : (uint64_t)(((unsigned __int128)(ns - base_ns) << 32) / (tsc - base_tsc)));
 }
 
 /* About once a second. The new line goes on where the old one stands now, so time never jumps or goes back; its slope makes

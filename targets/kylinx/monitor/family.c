@@ -161,7 +161,8 @@ static void fill_boot_page(void)
 	__cpuid_count(0xd, 2, eax, ebx, ecx, edx); /* AVX: bytes and offset behind x87, SSE and the header */
 	b->xsave_bytes = family.xcr0 & 4 ? ebx + eax : 576;
 	hostfs_describe(b);
-	clock_start(&b->clock);
+	int khz = ioctl(family.vm_fd, KVM_GET_TSC_KHZ, 0);
+	clock_start(&b->clock, khz > 0 ? (uint32_t)khz : 0);
 }
 
 static void use_cpus(struct settings *s)

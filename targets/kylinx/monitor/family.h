@@ -167,7 +167,8 @@ int hostfs_open_shares(const struct settings *, const char **why); /* hostfs.c *
 void hostfs_describe(struct kx_boot *);
 int64_t hostfs_call(uint64_t op, uint64_t va);
 
-void clock_start(struct kx_clock *);                        /* clock.c */
+void clock_begin(void);                                     /* clock.c */
+void clock_start(struct kx_clock *, uint32_t khz);
 void clock_update(struct kx_clock *);
 uint64_t clock_mono_ns(void);
 
@@ -190,6 +191,7 @@ __attribute__((format(printf, 1, 2))) void log_user(const char *, ...);        /
 __attribute__((format(printf, 1, 2), noreturn)) void die(const char *, ...);   /* "monitor: ...", exit 125 */
 uint32_t log_tail(char *to, uint32_t room);
 extern bool log_debug;
+extern uint64_t log_start_ns;
 
 long futex_wait(uint32_t *word, uint32_t seen, uint64_t deadline_ns);          /* 0 or -errno; deadline on CLOCK_MONOTONIC */
 void futex_wake(uint32_t *word, uint32_t count);

@@ -13,6 +13,7 @@ static char ring[RING];
 static uint64_t ring_at;                 /* bytes ever written */
 static pthread_mutex_t ring_lock = PTHREAD_MUTEX_INITIALIZER;
 bool log_debug;
+uint64_t log_start_ns;
 
 static void keep(const char *text, size_t length)
 {
@@ -27,6 +28,9 @@ static void say(bool user, const char *format, va_list list)
 {
 	char line[4096];
 	size_t at = (size_t)snprintf(line, sizeof line, "monitor: ");
+
+	if (log_debug) /* with the time since the start, in microseconds */
+		at += (size_t)snprintf(line + at, sizeof line - at, "%7llu ", (unsigned long long)(clock_mono_ns() - log_start_ns) / 1000);
 	int n = vsnprintf(line + at, sizeof line - at - 1, format, list);
 
 	if (n < 0)

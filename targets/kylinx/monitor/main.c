@@ -35,6 +35,8 @@ int main(int argc, char **argv)
 	const char *why = "";
 	int r;
 
+	log_start_ns = clock_mono_ns();
+	clock_begin();
 	settings_parse(&settings, argc, argv);
 	log_debug = settings.debug;
 	set_signals();
@@ -45,18 +47,22 @@ int main(int argc, char **argv)
 	if (r)
 		die("%s: %s", why, strerror(-r));
 	family_open(&settings);
+	log_line("KVM and files are open");
 	if (!settings.no_confine) {
 		r = confine_privileges(&why);
 		if (r)
 			log_user("warning: less confined than it should be: %s: %s", why, strerror(-r));
 		family.confined = !r;
 	}
+	log_line("privileges are dropped");
 	family_create();
+	log_line("memory is made");
 	if (!settings.no_confine)
 		seccomp_confine();
 	r = pool_start();
 	if (r)
 		die("no vCPU: %s", strerror(-r));
+	log_line("vCPUs are ready");
 	if (!settings.keep)
 		start_first_program(&settings);
 	if (settings.ready_fd >= 0 && write(settings.ready_fd, "ready\n", 6) != 6)

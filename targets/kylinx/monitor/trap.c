@@ -11,6 +11,7 @@
 #define ERROR_WRITE 2
 #define ERROR_FETCH 16
 #define RED_ZONE 128
+#define INT3 0xcc
 #define SENTINEL 0x5e1f                   /* no page fault leaves this in cr2 by accident: nothing is ever mapped so low */
 #define FLAGS_KEPT 0x244dd7ull           /* ID AC OF DF TF SF ZF AF PF CF and the fixed bit, of what the application had */
 #define RIP_STUB_RETURN 2                /* offset in a stub behind its out */
@@ -194,6 +195,10 @@ void trap_shutdown(struct vcpu *v)
 		return;
 	}
 	if (s->cr2 == v->cr2_before || !page_fault(v, &t, 0, s->cr2, true)) {
+		if (space_peek(v->space, rip) != INT3 && space_peek(v->space, rip - 1) == INT3) {
+			r->rip = rip - 1; /* some KVMs are behind the instruction already */
+			v->dirty_regs = true;
+		}
 		trap_arm(v, false);
 		return;
 	}

@@ -368,6 +368,11 @@ static void pvm_begin(struct vcpu *v)
 
 static void pvm_finish(struct vcpu *v)
 {
+	if (log_debug)
+		log_line("slot %u: ended, status %x, after %llu us, %llu us of CPU, %llu exits, %llu hypercalls, %llu faults", v->slot,
+			(unsigned)v->status, (unsigned long long)(clock_mono_ns() - v->started_ns) / 1000,
+			(unsigned long long)vcpu_cpu_ns(v) / 1000, (unsigned long long)v->exits,
+			(unsigned long long)v->hypercalls, (unsigned long long)v->faults);
 	if (v->timer_deadline != NEVER)
 		events_timer(v, NEVER);
 	struct space *space = v->space;
