@@ -28,7 +28,7 @@ static const uint8_t code[] = {
 enum { STORE = 0, COMPARE = 16, LOAD = 36, JUMP = 40 };
 enum outcome { DONE, REFUSED, EXHAUSTED };
 
-static struct {
+static __thread struct {
 	int kvm, vm, vcpu;
 	struct kvm_run *run;
 	struct kvm_sregs sregs;
@@ -59,14 +59,14 @@ static inline struct kx_region *region(uint64_t start, uint64_t pages, uint32_t 
 	return &t.regions[i];
 }
 
-static inline void vm_vcpu(void)
+static inline void vm_vcpu(unsigned long number)
 {
 	struct { struct kvm_cpuid2 head; struct kvm_cpuid_entry2 entry[128]; } cpuid = { .head.nent = 128 };
 	struct kvm_segment text = { .limit = ~0u, .selector = 0x33, .type = 11, .present = 1, .dpl = 3, .s = 1, .l = 1, .g = 1 }, data = text;
 	uint64_t va, tss, *gdt;
 	void *host;
 
-	t.vcpu = ioctl(t.vm, KVM_CREATE_VCPU, 0);
+	t.vcpu = ioctl(t.vm, KVM_CREATE_VCPU, number);
 	CHECK(t.vcpu >= 0);
 	t.run = mmap(NULL, (size_t)ioctl(t.kvm, KVM_GET_VCPU_MMAP_SIZE, 0), PROT_READ | PROT_WRITE, MAP_SHARED, t.vcpu, 0);
 	CHECK(!ioctl(t.kvm, KVM_GET_SUPPORTED_CPUID, &cpuid) && !ioctl(t.vcpu, KVM_SET_CPUID2, &cpuid));
@@ -121,7 +121,7 @@ static inline void vm_init(uint64_t limit)
 		printf("memory_init: %s\n", why);
 		exit(1);
 	}
-	vm_vcpu();
+	vm_vcpu(0);
 	region(CODE, 1, KX_PROT_READ | KX_PROT_EXEC, KX_REGION_IMAGE)->offset = KX_PAGE;
 }
 

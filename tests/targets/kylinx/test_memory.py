@@ -19,13 +19,22 @@ def build_memory_program(name: str, folder: Path) -> Path:
     return made
 
 
-@pytest.mark.parametrize("seed", ["0x9e3779b97f4a7c15", "23", "4711"])
-def test_memory(tmp_path: Path, seed: str) -> None:
-    program = build_memory_program("memory_test", tmp_path)
+def _run(program: Path, *arguments: str) -> str:
     done = subprocess.run(
-        [str(program), "300", "700", seed], capture_output=True, text=True, timeout=180, check=False
+        [str(program), *arguments], capture_output=True, text=True, timeout=180, check=False
     )
     if done.returncode == SKIPPED:
         pytest.skip(done.stdout.strip())
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1].startswith("ok"), done.stdout
+    return done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize("seed", ["0x9e3779b97f4a7c15", "23", "4711"])
+def test_one_vcpu(tmp_path: Path, seed: str) -> None:
+    program = build_memory_program("memory_test", tmp_path)
+    assert _run(program, "300", "700", seed).startswith("ok")
+
+
+def test_many_vcpus(tmp_path: Path) -> None:
+    program = build_memory_program("memory_threads_test", tmp_path)
+    assert _run(program, "60").startswith("ok")
