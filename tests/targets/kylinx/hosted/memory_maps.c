@@ -1,6 +1,6 @@
 /* The region table, mappings, objects and the ELF parser, in the hosted LibOS: against a model, at random, and by hand. */
 #include "hosted.h"
-#include "../mm/mm.h"
+#include "mm/mm.h"
 
 long sys_mmap(u64, u64, u64, u64, u64, u64);
 long sys_munmap(u64, u64);
