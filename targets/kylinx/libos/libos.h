@@ -226,7 +226,8 @@ struct proc {                                    /* a process */
 	struct itimer_cpu *itimer_cpu;               /* ITIMER_VIRTUAL, ITIMER_PROF; NULL until used */
 	struct proc *pid_next;                       /* mm/pid.c */
 	bool no_new_privileges, keep_capabilities;
-	u32 personality;
+	u32 personality, io_priority;
+	s32 nice;
 	u64 timer_slack_ns, children_faults;
 	u64 voluntary_switches, involuntary_switches; /* of ended threads */
 };

@@ -94,6 +94,9 @@ struct proc *proc_create(struct proc *parent)
 	p->console = parent->console;
 	p->no_new_privileges = parent->no_new_privileges;
 	p->personality = parent->personality;
+	p->io_priority = parent->io_priority;
+	p->nice = parent->nice;
+	p->timer_slack_ns = parent->timer_slack_ns;
 	p->dumpable = parent->dumpable;
 	memcpy(p->rlimit, parent->rlimit, sizeof p->rlimit);
 	strlcpy(p->exe, parent->exe, sizeof p->exe);
