@@ -85,6 +85,9 @@ struct block *block_of(const void *); /* NULL: not from single blocks */
 /* clock.c */
 u64 now_boot_ns(void);
 
+/* syscalls.c */
+const char *syscall_name(u32 nr); /* NULL: none has that number */
+
 /* stats.c, thread.c */
 void stats_report(void);
 void thread_exit_if_due(void);   /* its process is ending: this thread with it */

@@ -97,7 +97,7 @@ long futex_wake_op(u32 __user *word, u32 flags, u32 wake, u32 wake2, u32 __user 
 	u32 op = coded >> 28 & 7, cmp = coded >> 24 & 15, arg = (u32)field(coded, 12), old, seen;
 	if (coded >> 28 & 8 /* FUTEX_OP_OPARG_SHIFT */)
 		arg = 1u << (arg & 31);
-	if (op > FUTEX_OP_XOR || cmp > FUTEX_OP_CMP_GT)
+	if (op > FUTEX_OP_XOR || cmp > FUTEX_OP_CMP_GE)
 		return -ENOSYS;
 	long r = futex_key(word, flags, &k);
 	if (!r)

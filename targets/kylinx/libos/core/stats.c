@@ -11,7 +11,13 @@ static size_t add_unsupported(char *to, size_t room)
 		u64 count = __atomic_load_n(&family.unsupported[i], __ATOMIC_RELAXED);
 		if (!count)
 			continue;
-		n += (size_t)snprintf(to + n, room - n, "%s\"%u\":%lu", first ? "" : ",", i, count);
+		char number[16];
+		const char *name = syscall_name(i);
+		if (!name) {
+			snprintf(number, sizeof number, "%u", i);
+			name = number;
+		}
+		n += (size_t)snprintf(to + n, room - n, "%s\"%s\":%lu", first ? "" : ",", name, count);
 		first = false;
 	}
 	return n;

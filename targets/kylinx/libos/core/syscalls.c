@@ -39,3 +39,14 @@ long syscall_dispatch(struct kx_frame *f)
 	u64 nr = f->orig_rax;
 	return nr < SYSCALLS ? syscall_table[nr](f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9) : syscall_unknown(f);
 }
+
+#define CALL(nr, name) [nr] = #name,
+static const char *const names[SYSCALLS] = {
+#include "syscall_names.h"
+};
+#undef CALL
+
+const char *syscall_name(u32 nr)
+{
+	return nr < SYSCALLS ? names[nr] : NULL;
+}

@@ -23,9 +23,19 @@ struct proc *hosted_proc(struct proc *parent)
 	return p;
 }
 
+void pid_insert(struct proc *); /* mm/pid.c */
+
+/* A process is known by its first thread's number. */
 static void enlist(struct task *t)
 {
+	struct proc *p = t->proc;
 	lock(&family.tree);
+	if (!p->pid) {
+		p->pid = t->tid;
+		if (!p->pgid)
+			p->pgid = p->sid = p->pid;
+		pid_insert(p);
+	}
 	if (list_empty(&t->proc_node) && t->proc->tasks.next) {
 		list_push_back(&t->proc->tasks, &t->proc_node);
 		t->proc->task_count++;
@@ -128,7 +138,8 @@ static void slot_on_its_stack(void *arg)
 	struct task *t = task_create(p, this_runq());
 	CHECK(t);
 	signal_task_init(t, NULL);
-	t->tid = p->pid;
+	if (p->pid)
+		t->tid = p->pid;
 	mm_use(p->mm);
 	enlist(t);
 	task_start(t, first_task, NULL);

@@ -26,6 +26,8 @@ WEAK void signal_flush(struct sigpending *s) { (void)s; }
 WEAK void proc_init_first(const struct kx_spawn *s) { (void)s; }
 WEAK void proc_exit(u32 status) { panic("proc_exit(%u)", status); }
 
+WEAK void pid_insert(struct proc *p) { (void)p; }
+
 WEAK struct proc *proc_create(struct proc *parent)
 {
 	struct proc *p = kzalloc(sizeof *p);
