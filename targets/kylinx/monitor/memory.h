@@ -61,6 +61,8 @@ int space_protect(struct space *, uint64_t start, uint64_t length);
 int space_protect_as(struct space *, uint64_t start, uint64_t length, const struct kx_region *regions, uint32_t count);
 int space_move(struct space *, uint64_t start, uint64_t length, uint64_t to);
 
+int space_peek(const struct space *, uint64_t va);  /* the byte there, if its page is present; -1 */
+
 struct memory_stats {
 	uint64_t limit, frames_used, frames_peak, commons_bytes, table_pages, cow_copies, cow_reused, cow_pages, faults, zaps;
 };

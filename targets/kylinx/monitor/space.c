@@ -71,6 +71,23 @@ void space_divert(struct space *s)
 	memory_unlock();
 }
 
+int space_peek(const struct space *s, uint64_t va)
+{
+	bool writable;
+	int level, byte = -1;
+
+	memory_lock();
+	const uint64_t *entry = walk_find(s, va, &level, &writable);
+	if (entry && *entry & PTE_P && (level == 1 || *entry & PTE_LARGE)) {
+		uint64_t page = *entry & PTE_ADDRESS & ~(level_bytes(level) - 1);
+		const uint8_t *host = any_host(page + (va & (level_bytes(level) - 1)));
+
+		byte = host ? *host : -1;
+	}
+	memory_unlock();
+	return byte;
+}
+
 /* ---- Taking away ------------------------------------------------------------------------------------------------ */
 
 /* The next address from *va on, below end, that has an entry holding something; its level. Lock held. */
