@@ -125,14 +125,16 @@ long sys_fchown(int fd, u32 uid, u32 gid)
 	return r;
 }
 
-static long set_times(int dirfd, const char __user *name, u32 flags, struct attributes *a, bool any_writer)
+static long set_times(int dirfd, const char __user *name, u32 flags, struct attributes *a, bool any_writer, long bad)
 {
 	struct path *p;
 	long r = name ? with_name(dirfd, name, flags, &p) : with_fd(dirfd, &p);
 
 	if (r)
 		return r;
-	if (!inode_owner_or_root(p->inode))
+	if (bad)
+		r = bad;
+	else if (!inode_owner_or_root(p->inode))
 		r = any_writer ? inode_permission(p->inode, 2) : -EPERM;
 	if (!r && a->valid)
 		r = path_setattr(p, a);
@@ -140,34 +142,39 @@ static long set_times(int dirfd, const char __user *name, u32 flags, struct attr
 	return r;
 }
 
+/* One of the two times; -EINVAL for what is no time (asked only after the file was found). */
+static long time_of(const struct timespec *t, u32 bit, s64 *ns, struct attributes *a)
+{
+	if (t->tv_nsec == UTIME_OMIT)
+		a->valid &= ~bit;
+	else if (t->tv_nsec == UTIME_NOW)
+		*ns = (s64)now_real_ns();
+	else if (t->tv_nsec < 0 || t->tv_nsec >= NS)
+		return -EINVAL;
+	else
+		*ns = t->tv_sec * NS + t->tv_nsec;
+	return 0;
+}
+
 /* times NULL: now. A NULL name means the descriptor itself. */
 long sys_utimensat(int dirfd, const char __user *name, const struct timespec __user *times, u32 flags)
 {
 	struct attributes a = { .valid = ATTR_ATIME | ATTR_MTIME };
 	struct timespec t[2] = { { 0, UTIME_NOW }, { 0, UTIME_NOW } };
-	s64 now = (s64)now_real_ns(), *to[2] = { &a.atime_ns, &a.mtime_ns };
-	bool now_only = true;
+	long bad;
 
-	if (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
-		return -EINVAL;
 	if (times && copy_from_user(t, times, sizeof t))
 		return -EFAULT;
-	for (int k = 0; k < 2; k++) {
-		if (t[k].tv_nsec == UTIME_OMIT) {
-			a.valid &= ~(u32)(k ? ATTR_MTIME : ATTR_ATIME);
-		} else if (t[k].tv_nsec == UTIME_NOW) {
-			*to[k] = now;
-			continue;
-		} else if (t[k].tv_nsec < 0 || t[k].tv_nsec >= NS) {
-			return -EINVAL;
-		} else {
-			*to[k] = t[k].tv_sec * NS + t[k].tv_nsec;
-		}
-		now_only = false;
-	}
+	if (t[0].tv_nsec == UTIME_OMIT && t[1].tv_nsec == UTIME_OMIT)
+		return 0;
+	if (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) || (!name && flags))
+		return -EINVAL;
 	if (!name && dirfd == AT_FDCWD)
 		return -EFAULT;
-	return set_times(dirfd, name, flags, &a, now_only);
+	bad = time_of(&t[0], ATTR_ATIME, &a.atime_ns, &a);
+	if (!bad)
+		bad = time_of(&t[1], ATTR_MTIME, &a.mtime_ns, &a);
+	return set_times(dirfd, name, flags, &a, t[0].tv_nsec == UTIME_NOW && t[1].tv_nsec == UTIME_NOW, bad);
 }
 
 struct user_timeval { s64 sec, usec; };
@@ -186,7 +193,7 @@ long sys_futimesat(int dirfd, const char __user *name, const struct user_timeval
 		a.atime_ns = t[0].sec * NS + t[0].usec * 1000;
 		a.mtime_ns = t[1].sec * NS + t[1].usec * 1000;
 	}
-	return set_times(dirfd, name, 0, &a, !times);
+	return set_times(dirfd, name, 0, &a, !times, 0);
 }
 
 long sys_utimes(const char __user *name, const struct user_timeval __user *times)
@@ -206,5 +213,5 @@ long sys_utime(const char __user *name, const s64 __user *times)
 		a.atime_ns = t[0] * NS;
 		a.mtime_ns = t[1] * NS;
 	}
-	return name ? set_times(AT_FDCWD, name, 0, &a, !times) : -EFAULT;
+	return name ? set_times(AT_FDCWD, name, 0, &a, !times, 0) : -EFAULT;
 }

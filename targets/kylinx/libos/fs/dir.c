@@ -55,7 +55,7 @@ static long may_create(struct target *t, bool directory)
 	}
 	if (r != -ENOENT)
 		return r;
-	if (t->walk.trailing && !directory)
+	if ((t->walk.trailing && !directory) || !t->walk.at->inode->nlink) /* in a removed directory nothing is made */
 		return -ENOENT;
 	return inode_permission(t->walk.at->inode, 3);
 }
@@ -268,26 +268,44 @@ long sys_rmdir(const char __user *name)
 	return sys_unlinkat(AT_FDCWD, name, AT_REMOVEDIR);
 }
 
+/* Linux' questions in Linux' order, as far as they are of names; the file system asks the rest. */
+static long rename_names(const struct target *from, const struct path *old, const struct target *to, const struct path *new, u32 flags)
+{
+	bool exchange = flags & RENAME_EXCHANGE;
+
+	if (new && (flags & RENAME_NOREPLACE))
+		return -EEXIST;
+	if (exchange && !new)
+		return -ENOENT;
+	if (exchange && !S_ISDIR(new->inode->mode) && to->walk.trailing)
+		return -ENOTDIR;
+	if (!S_ISDIR(old->inode->mode) && (from->walk.trailing || (!exchange && to->walk.trailing)))
+		return -ENOTDIR;
+	return 0;
+}
+
 static long do_rename(struct target *from, struct target *to, u32 flags)
 {
-	struct path *dir = from->walk.at, *p;
+	struct path *dir = from->walk.at, *to_dir = to->walk.at, *old = NULL, *new = NULL;
 	long r;
 
-	if (!from->walk.last.n || dots(from->walk.last) || dots(to->walk.last))
-		return -EBUSY;
-	if (!to->walk.last.n)
-		return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
-	if (dir->inode->sb != to->walk.at->inode->sb)
+	if (dir->inode->sb != to_dir->inode->sb)
 		return -EXDEV;
-	r = path_lookup_child(dir, from->walk.last, &p);
+	if (!from->walk.last.n || dots(from->walk.last))
+		return -EBUSY;
+	if (!to->walk.last.n || dots(to->walk.last))
+		return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
+	r = path_lookup_child(dir, from->walk.last, &old);
 	if (r)
 		return r;
-	if (!S_ISDIR(p->inode->mode) && (from->walk.trailing || (to->walk.trailing && !(flags & RENAME_EXCHANGE))))
-		r = -ENOTDIR;
-	path_put(p);
-	if (r || (r = inode_permission(dir->inode, 3)) || (r = inode_permission(to->walk.at->inode, 3)))
+	r = path_lookup_child(to_dir, to->walk.last, &new);
+	if (!r || r == -ENOENT)
+		r = rename_names(from, old, to, new, flags);
+	path_put(old);
+	path_put(new);
+	if (r || (r = inode_permission(dir->inode, 3)) || (r = inode_permission(to_dir->inode, 3)))
 		return r;
-	return dir->inode->ops->rename ? dir->inode->ops->rename(dir, from->walk.last, to->walk.at, to->walk.last, flags) : -EPERM;
+	return dir->inode->ops->rename ? dir->inode->ops->rename(dir, from->walk.last, to_dir, to->walk.last, flags) : -EPERM;
 }
 
 long sys_renameat2(int from_fd, const char __user *from_name, int to_fd, const char __user *to_name, u32 flags)

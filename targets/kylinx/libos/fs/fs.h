@@ -187,11 +187,13 @@ bool image_inode(u32 index, struct kx_image_inode *); /* checked: data and entri
 const char *image_bytes_at(u64 offset);
 const struct kx_image_exec *image_exec(u32 index, u64 size);
 const void *image_base(void);
+bool image_holds(const char *);
 
 /* ---- ramfs.c, tmpfs.c ---- */
 extern const struct inode_ops ramfs_dir_ops, ramfs_link_ops, ramfs_special_ops, tmpfs_inode_ops;
 extern const struct file_ops ramfs_dir_file_ops, tmpfs_file_ops;
 struct inode *ramfs_inode(struct superblock *, const struct new_inode *);
+void ramfs_inherit(const struct inode *dir, struct inode *);
 long ramfs_root(struct superblock *, bool from_image, struct path **out);
 struct path *ramfs_directory(const char *absolute, u32 mode); /* makes what is missing; for fs_init; referenced */
 void ramfs_mount(struct path *at, struct inode *);            /* takes the inode's reference over */
@@ -206,7 +208,6 @@ static inline u32 mode_to_dt(u32 mode) { return (mode & S_IFMT) >> 12; }
 /* ---- open.c, fdtable.c, locks.c ---- */
 long path_open(struct path *, u32 flags, struct file **out);  /* by the inode's type; no permission checks */
 struct file *file_create_at(const struct file_ops *, struct path *, u32 flags); /* references path and inode */
-long open_at(int dirfd, const char *name, u32 flags, u32 mode, u32 walk_flags, struct file **out);
 struct path *nameless_path(struct superblock *, const char *name, struct inode *); /* memfd, O_TMPFILE */
 struct file *files_file(struct files *, u32 fd);              /* referenced; for /proc/PID/fd */
 void locks_release(struct inode *, const void *owner);

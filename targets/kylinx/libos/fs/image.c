@@ -59,6 +59,11 @@ const void *image_base(void)
 	return image.base;
 }
 
+bool image_holds(const char *p)
+{
+	return image.base && p >= image.base && p < image.base + image.bytes;
+}
+
 const char *image_bytes_at(u64 offset)
 {
 	return image.base + offset;

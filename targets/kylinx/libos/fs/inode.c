@@ -163,14 +163,13 @@ u32 name_hash(struct name n)
 struct path *path_create(struct path *parent, struct name n, struct inode *i)
 {
 	struct path *p = kzalloc(sizeof *p);
-	const char *image = image_base();
 	char *copy = NULL;
 
 	if (!p) {
 		inode_put(i);
 		return NULL;
 	}
-	if (!image || n.s < image || n.s >= image + boot_info->image_bytes) {
+	if (!image_holds(n.s)) {
 		copy = kmalloc(n.n + 1);
 		if (!copy) {
 			kfree(p);

@@ -5,6 +5,7 @@
 
 #define OPEN_KNOWN (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC | FASYNC | O_DIRECT | \
 	O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_SYNC | O_PATH | O_TMPFILE)
+#define TMPFILE (O_TMPFILE & ~O_DIRECTORY)
 #define NOT_KEPT (O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC) /* not part of the description */
 
 static const struct file_ops path_only_ops;
@@ -31,10 +32,10 @@ static long open_found(struct path *p, u32 flags, bool created, struct file **ou
 	u32 mode = p->inode->mode;
 	long r = 0;
 
-	if (S_ISLNK(mode) && !(flags & O_PATH))
-		return -ELOOP;
 	if ((flags & O_DIRECTORY) && !S_ISDIR(mode))
 		return -ENOTDIR;
+	if (S_ISLNK(mode) && !(flags & O_PATH))
+		return -ELOOP;
 	if (flags & O_PATH)
 		return path_open(p, flags, out);
 	if (S_ISDIR(mode) && ((flags & (O_CREAT | O_TRUNC)) || (flags & O_ACCMODE)))
@@ -79,7 +80,9 @@ static long open_last(struct walk *w, u32 flags, u32 mode, struct file **out, bo
 
 	if (!w->last.n) /* "/", or where a magic link led */
 		return flags & O_EXCL ? -EEXIST : open_found(w->at, flags, false, out);
-	if (is_dots(w->last) || w->trailing)
+	if (is_dots(w->last))
+		return flags & O_EXCL ? -EEXIST : -EISDIR;
+	if (w->trailing)
 		return -EISDIR;
 	r = path_lookup_child(w->at, w->last, &p);
 	if (r == -ENOENT) {
@@ -127,8 +130,6 @@ static long open_tmpfile(struct path *dir, u32 flags, u32 mode, struct file **ou
 	char name[32];
 	long r;
 
-	if (!(flags & O_ACCMODE))
-		return -EINVAL;
 	if (!S_ISDIR(dir->inode->mode))
 		return -ENOTDIR;
 	if (dir->inode->ops != &ramfs_dir_ops)
@@ -140,27 +141,36 @@ static long open_tmpfile(struct path *dir, u32 flags, u32 mode, struct file **ou
 	if (!i)
 		return -ENOMEM;
 	i->nlink = 0;
+	ramfs_inherit(dir->inode, i);
 	snprintf(name, sizeof name, "#%lu", i->ino);
 	p = path_create(dir, (struct name){ name, (u32)strlen(name) }, i);
 	if (!p)
 		return -ENOMEM;
-	r = path_open(p, flags & ~(u32)O_TMPFILE, out);
+	r = path_open(p, flags, out);
 	path_put(p);
 	return r;
 }
 
-long open_at(int dirfd, const char *name, u32 flags, u32 mode, u32 walk_flags, struct file **out)
+/* Flags that go together; O_PATH makes most of them void. */
+static long open_flags(u32 *flags)
 {
-	bool tmpfile = (flags & O_TMPFILE) == O_TMPFILE;
+	if (*flags & O_PATH)
+		*flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	if ((*flags & TMPFILE) && ((*flags & (O_TMPFILE | O_CREAT)) != O_TMPFILE || !(*flags & O_ACCMODE)))
+		return -EINVAL;
+	return (*flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY) ? -EINVAL : 0;
+}
+
+static long open_at(int dirfd, const char *name, u32 flags, u32 mode, u32 walk_flags, struct file **out)
+{
+	bool tmpfile = flags & TMPFILE;
 	struct path *p;
 	long r;
 
-	if (flags & O_PATH)
-		flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	if (!*name)
 		return -ENOENT;
-	if ((flags & O_CREAT) && !tmpfile)
-		return flags & O_DIRECTORY ? -EINVAL : open_create(dirfd, name, flags, mode, walk_flags, out);
+	if (flags & O_CREAT)
+		return open_create(dirfd, name, flags, mode, walk_flags, out);
 	if (!(flags & O_NOFOLLOW))
 		walk_flags |= WALK_FOLLOW;
 	r = path_lookup(dirfd, name, walk_flags, &p);
@@ -175,8 +185,10 @@ static long open_user(int dirfd, const char __user *name, u32 flags, u32 mode, u
 {
 	struct user_name n;
 	struct file *f;
-	long r = user_name_get(&n, name, false);
+	long r = open_flags(&flags);
 
+	if (!r)
+		r = user_name_get(&n, name, false);
 	if (r)
 		return r;
 	r = open_at(dirfd, n.s, flags, mode, walk_flags, &f);
@@ -224,7 +236,7 @@ long sys_openat2(int dirfd, const char __user *name, const struct open_how __use
 		return -EINVAL;
 	if (how.resolve || (how.flags & ~(u64)OPEN_KNOWN) || (how.mode & ~07777ull))
 		return -EINVAL;
-	if (how.mode && !(how.flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY))))
+	if (how.mode && !(how.flags & (O_CREAT | TMPFILE)))
 		return -EINVAL;
 	return open_user(dirfd, name, (u32)how.flags | (how.flags & O_PATH ? 0 : O_LARGEFILE), (u32)how.mode, walk);
 }
@@ -233,7 +245,9 @@ struct file *open_kernel(const char *path, u32 flags, u32 mode, long *err)
 {
 	struct file *f = NULL;
 
-	*err = open_at(AT_FDCWD, path, flags, mode, 0, &f);
+	*err = open_flags(&flags);
+	if (!*err)
+		*err = open_at(AT_FDCWD, path, flags, mode, 0, &f);
 	return *err ? NULL : f;
 }
 

@@ -183,6 +183,16 @@ static long add_name(struct path *dir, struct name n, struct inode *i, struct pa
 	return 0;
 }
 
+/* A directory with S_ISGID gives its group to what is made in it. */
+void ramfs_inherit(const struct inode *dir, struct inode *i)
+{
+	if (!(dir->mode & S_ISGID))
+		return;
+	i->gid = dir->gid;
+	if (S_ISDIR(i->mode))
+		i->mode |= S_ISGID;
+}
+
 static long ramfs_create(struct path *dir, struct name n, const struct new_inode *what, struct path **out)
 {
 	struct inode *i = ramfs_inode(dir->inode->sb, what);
@@ -190,11 +200,7 @@ static long ramfs_create(struct path *dir, struct name n, const struct new_inode
 
 	if (!i)
 		return -ENOMEM;
-	if (dir->inode->mode & S_ISGID) {
-		i->gid = dir->inode->gid;
-		if (S_ISDIR(i->mode))
-			i->mode |= S_ISGID;
-	}
+	ramfs_inherit(dir->inode, i);
 	lock(&dir->inode->lock);
 	r = add_name(dir, n, i, out);
 	unlock(&dir->inode->lock);

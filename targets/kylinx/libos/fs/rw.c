@@ -30,8 +30,10 @@ static long stream_io(struct file *f, struct uio *u, bool write)
 	return r;
 }
 
-static long check_mode(const struct file *f, bool write)
+static long check_mode(const struct file *f, bool write, bool positioned)
 {
+	if (positioned && !file_seekable(f) && !(f->flags & O_PATH))
+		return -ESPIPE;
 	return (write ? file_writable(f) : file_readable(f)) ? 0 : -EBADF;
 }
 
@@ -44,7 +46,7 @@ static long rw_one(int fd, void __user *p, size_t n, bool write)
 
 	if (unlikely(!f.file))
 		return -EBADF;
-	r = check_mode(f.file, write);
+	r = check_mode(f.file, write, false);
 	if (likely(!r)) {
 		uio_user(&u, &iov, p, io_bytes(n));
 		r = unlikely(!access_ok(p, u.resid)) ? -EFAULT : stream_io(f.file, &u, write);
@@ -71,14 +73,11 @@ static long rw_one_at(int fd, void __user *p, size_t n, s64 at, bool write)
 	struct uio u;
 	long r;
 
-	if (unlikely(!f.file))
-		return -EBADF;
-	r = check_mode(f.file, write);
-	if (!r && at < 0)
+	if (unlikely(at < 0))
 		r = -EINVAL;
-	if (!r && !file_seekable(f.file))
-		r = -ESPIPE;
-	if (!r) {
+	else
+		r = f.file ? check_mode(f.file, write, true) : -EBADF;
+	if (likely(!r)) {
 		uio_user(&u, &iov, p, io_bytes(n));
 		r = unlikely(!access_ok(p, u.resid)) ? -EFAULT : file_io(f.file, &u, &pos, write);
 	}
@@ -135,9 +134,7 @@ static long rw_vector(int fd, const struct iovec __user *from, u64 count, s64 at
 
 	if (!f.file)
 		return -EBADF;
-	r = check_mode(f.file, write);
-	if (!r && at != -1 && !file_seekable(f.file))
-		r = -ESPIPE;
+	r = check_mode(f.file, write, at != -1);
 	if (!r)
 		r = iov_get(&u, &iov, from, count);
 	if (!r)
@@ -206,6 +203,8 @@ long sys_lseek(int fd, s64 offset, int whence)
 		return -EBADF;
 	if (f.file->flags & O_PATH) {
 		r = -EBADF;
+	} else if ((u32)whence > SEEK_MAX) {
+		r = -EINVAL;
 	} else if (!file_seekable(f.file)) {
 		r = -ESPIPE;
 	} else {

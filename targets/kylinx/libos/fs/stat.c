@@ -242,7 +242,7 @@ long sys_readlink(const char __user *name, char __user *to, s32 n)
 {
 	char first = 1;
 
-	if (!get_user(first, name) && !first)
+	if (n > 0 && !get_user(first, name) && !first)
 		return -ENOENT;
 	return sys_readlinkat(AT_FDCWD, name, to, n);
 }

@@ -37,7 +37,7 @@ static long transfer(struct transfer *t, size_t n)
 		if (put <= 0)
 			return done ? done : put;
 		done += put;
-		if (put < got || (size_t)got < piece)
+		if (put < got)
 			break;
 	}
 	return done;
@@ -63,9 +63,13 @@ static long do_sendfile(struct file *out, struct file *in, s64 __user *offset, s
 	u64 in_pos, out_pos;
 	long r;
 
-	if (!file_readable(in) || !file_writable(out))
+	if (!file_readable(in))
 		return -EBADF;
-	if (!file_seekable(in) || !in->ops->read || !out->ops->write || (out->flags & O_APPEND))
+	if (!file_seekable(in))
+		return offset ? -ESPIPE : -EINVAL;
+	if (!out || !file_writable(out))
+		return -EBADF;
+	if (S_ISDIR(in->inode->mode) || !in->ops->read || !out->ops->write || (out->flags & O_APPEND))
 		return -EINVAL;
 	in_pos = in->pos;
 	if (offset && get_user(in_pos, (u64 *)offset))
@@ -88,7 +92,7 @@ static long do_sendfile(struct file *out, struct file *in, s64 __user *offset, s
 long sys_sendfile(int out_fd, int in_fd, s64 __user *offset, size_t n)
 {
 	struct file *in = file_get(in_fd), *out = file_get(out_fd);
-	long r = in && out ? do_sendfile(out, in, offset, n) : -EBADF;
+	long r = in ? do_sendfile(out, in, offset, n) : -EBADF;
 
 	file_put(in);
 	file_put(out);
@@ -109,6 +113,8 @@ static long do_copy(struct file *in, s64 __user *in_at, struct file *out, s64 __
 	u64 in_pos, out_pos;
 	long r;
 
+	if ((in->flags | out->flags) & O_PATH)
+		return -EBADF;
 	if (!in->inode || !out->inode)
 		return -EINVAL;
 	if (S_ISDIR(in->inode->mode) || S_ISDIR(out->inode->mode))
@@ -121,6 +127,10 @@ static long do_copy(struct file *in, s64 __user *in_at, struct file *out, s64 __
 		return -EXDEV; /* their size says 0: a copy must read to the end */
 	if ((r = copy_offset(in, in_at, &in_pos)) || (r = copy_offset(out, out_at, &out_pos)))
 		return r;
+	if (in_pos >= in->inode->size)
+		return 0;
+	if (n > in->inode->size - in_pos)
+		n = in->inode->size - in_pos;
 	if (in->inode == out->inode && in_pos < out_pos + n && out_pos < in_pos + n)
 		return -EINVAL;
 	t.in_pos = &in_pos;

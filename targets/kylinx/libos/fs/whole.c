@@ -3,8 +3,6 @@
 
 static long inode_truncate(struct path *p, struct inode *i, s64 size)
 {
-	if (size < 0)
-		return -EINVAL;
 	if (S_ISDIR(i->mode))
 		return -EISDIR;
 	if (!S_ISREG(i->mode) || !i->ops->truncate)
@@ -15,11 +13,11 @@ static long inode_truncate(struct path *p, struct inode *i, s64 size)
 long sys_truncate(const char __user *name, s64 size)
 {
 	struct path *p;
-	long r = path_lookup_user(AT_FDCWD, name, 0, WALK_FOLLOW, &p);
+	long r = size < 0 ? -EINVAL : path_lookup_user(AT_FDCWD, name, 0, WALK_FOLLOW, &p);
 
 	if (r)
 		return r;
-	r = inode_permission(p->inode, 2);
+	r = S_ISDIR(p->inode->mode) ? -EISDIR : inode_permission(p->inode, 2);
 	if (!r)
 		r = inode_truncate(p, p->inode, size);
 	path_put(p);
@@ -28,9 +26,12 @@ long sys_truncate(const char __user *name, s64 size)
 
 long sys_ftruncate(int fd, s64 size)
 {
-	struct fd f = fd_get(fd);
+	struct fd f;
 	long r;
 
+	if (size < 0)
+		return -EINVAL;
+	f = fd_get(fd);
 	if (!f.file)
 		return -EBADF;
 	r = f.file->flags & O_PATH ? -EBADF : !file_writable(f.file) || !f.file->inode ? -EINVAL :
@@ -43,10 +44,12 @@ long sys_ftruncate(int fd, s64 size)
 
 static long file_allocate(struct file *f, u32 mode, s64 offset, s64 length)
 {
-	if (!file_writable(f))
+	if (f->flags & O_PATH)
 		return -EBADF;
 	if (offset < 0 || length <= 0)
 		return -EINVAL;
+	if (!file_writable(f))
+		return -EBADF;
 	if (offset > INT64_MAX - length)
 		return -EFBIG;
 	if (!f->inode || S_ISFIFO(f->inode->mode))
