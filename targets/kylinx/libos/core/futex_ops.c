@@ -58,9 +58,7 @@ long futex_requeue(u32 __user *word, u32 flags, u32 wake, u32 move, u32 __user *
 	}
 	if (!r) {
 		r = futex_wake_locked(b, &k, wake, FUTEX_BITSET_MATCH_ANY);
-		u32 moved = futex_same(&k, &k2) ? 0 : move_waiters(b, &k, b2, &k2, move);
-		if (expected)
-			r += moved;
+		r += futex_same(&k, &k2) ? 0 : move_waiters(b, &k, b2, &k2, move);
 	}
 	futex_unlock_two(b, b2);
 	return r;

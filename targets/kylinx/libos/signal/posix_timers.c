@@ -177,6 +177,18 @@ static long check_event(const struct sigevent *e, u32 *tid)
 	return ours ? 0 : -EINVAL;
 }
 
+/* libc names its own process's and thread's processor time by number (~0 << 3 | 2, | 4 of a thread); another process's is
+ * no clock for a timer here. */
+static int clock_name(int clock)
+{
+	u32 number = ~(u32)clock >> 3 & 0x1fffffff;
+	if (clock >= 0 || (clock & 3) == 3)
+		return clock;
+	if (clock & 4)
+		return !number || number == current->tid ? CLOCK_THREAD_CPUTIME_ID : -1;
+	return !number || number == current->proc->pid ? CLOCK_PROCESS_CPUTIME_ID : -1;
+}
+
 static bool clock_known(int clock)
 {
 	return clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME || clock == CLOCK_TAI || cpu_clock(clock);
@@ -188,6 +200,7 @@ long sys_timer_create(int clock, struct sigevent __user *uevent, u32 __user *uid
 	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM };
 	u32 tid, count = 0;
 
+	clock = clock_name(clock);
 	if (!clock_known(clock))
 		return -EINVAL;
 	if (uevent && get_user(event, uevent))
