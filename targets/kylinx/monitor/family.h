@@ -62,7 +62,7 @@ struct vcpu {
 	uint64_t generation;                 /* number of the pVM in the family's life */
 	int32_t status;                      /* wait(2)'s word */
 	bool killed_by_monitor;
-	bool shutdown_faults;                /* #PF arrives as KVM_EXIT_SHUTDOWN: IDT limit 0 */
+	bool shutdown_faults;                /* #PF arrives as KVM_EXIT_SHUTDOWN: small IDT limit */
 	uint64_t cr2_before;
 	uint64_t timer_deadline;
 	uint64_t started_ns, cpu_at_start_ns;
@@ -93,7 +93,7 @@ struct kvm_sregs *vcpu_sregs(struct vcpu *);
 /* where an interrupted context is kept: in the exception stub's stack, or in the vCPU's registers */
 struct trap { uint64_t *rip, *rflags, *rsp; };
 void trap_exception(struct vcpu *, uint32_t vector); /* exit from an exception stub */
-void trap_shutdown(struct vcpu *);                   /* exit by triple fault: an exception with IDT limit 0 */
+void trap_shutdown(struct vcpu *);                   /* exit by triple fault: an exception with small IDT limit */
 void trap_arm(struct vcpu *, bool fast);
 void trap_kick(struct vcpu *);                       /* KVM_RUN was interrupted */
 
@@ -199,6 +199,7 @@ void futex_wake(uint32_t *word, uint32_t count);
 /* ---- stubs.S ------------------------------------------------------------------------------------------------------- */
 #define STUB_PORT 0xa0                   /* an exception stub's port: this + vector */
 #define STUB_VECTORS 32
+#define IDT_LIMIT_FAST 63                /* vectors 0 to 3 (the traps among them) by stubs, the rest by triple fault */
 #define STUB_BYTES 8                     /* each vector's stub */
 extern const uint8_t stubs_begin[], stubs_end[], stub_syscall_begin[], stub_syscall_end[];
 #define STUB_SYSCALL_FRAME 5

@@ -24,7 +24,9 @@
 #define CODE_SYSCALL 16                  /* syscall; out */
 #define CODE_FAULT 32                    /* mov VA_HOLE, %eax; out */
 #define CODE_INVALID 48                  /* ud2 */
-static const uint8_t code[64] = {
+#define CODE_TRAP 64                     /* int3 */
+static const uint8_t code[80] = {
+	[CODE_TRAP] = 0xcc, 0xe6, KX_PORT,
 	[CODE_TSC] = 0x0f, 0x31, 0xe6, KX_PORT,
 	[CODE_SYSCALL] = 0x0f, 0x05, 0xe6, KX_PORT,
 	[CODE_FAULT] = 0x8b, 0x04, 0x25, 0x00, 0x20, 0x40, 0x00, 0xe6, KX_PORT,
@@ -111,22 +113,22 @@ static bool syscall_enters_at_cpl0(struct vcpu *v)
 	return out_of(v, start(v, CODE_SYSCALL, STUB_VECTORS * 16 - 1), STUB_PORT + STUB_VECTORS - 1);
 }
 
-/* With IDT limit 0: a read of a hole must be KVM_EXIT_SHUTDOWN with cr2, must go on where it was once the page is there, and
- * another exception must leave cr2 alone and be told by the IDT when that has its limit again. */
+/* With a small IDT limit: a read of a hole must be KVM_EXIT_SHUTDOWN with cr2, must go on where it was once the page is there, and
+ * another exception must leave cr2 alone and be told by the IDT when that has its limit again; a trap takes its stub. */
 static bool shutdown_faults_work(struct vcpu *v, uint8_t *host)
 {
 	struct kvm_sregs *s = vcpu_sregs(v);
 
-	if (start(v, CODE_FAULT, 0) != KVM_EXIT_SHUTDOWN || s->cr2 != VA_HOLE || vcpu_regs(v)->rip != VA_CODE + CODE_FAULT ||
+	if (start(v, CODE_FAULT, IDT_LIMIT_FAST) != KVM_EXIT_SHUTDOWN || s->cr2 != VA_HOLE || vcpu_regs(v)->rip != VA_CODE + CODE_FAULT ||
 	    s->cs.selector != SELECTOR_USER_CODE)
 		return false;
 	page(host, 3)[2] = (GPA + 4 * KX_PAGE) | 5;
 	if (!out_of(v, run(v, false), KX_PORT) || (uint32_t)vcpu_regs(v)->rax != *(const uint32_t *)(const void *)code)
 		return false;
-	if (start(v, CODE_INVALID, 0) != KVM_EXIT_SHUTDOWN || s->cr2 != SENTINEL || vcpu_regs(v)->rip != VA_CODE + CODE_INVALID)
+	if (start(v, CODE_INVALID, IDT_LIMIT_FAST) != KVM_EXIT_SHUTDOWN || s->cr2 != SENTINEL || vcpu_regs(v)->rip != VA_CODE + CODE_INVALID)
 		return false;
 	s->idt.limit = STUB_VECTORS * 16 - 1;
-	return out_of(v, run(v, false), STUB_PORT + 6);
+	return out_of(v, run(v, false), STUB_PORT + 6) && out_of(v, start(v, CODE_TRAP, IDT_LIMIT_FAST), STUB_PORT + 3);
 }
 
 int selftest(struct vcpu *v)

@@ -11,7 +11,6 @@
 #define ERROR_WRITE 2
 #define ERROR_FETCH 16
 #define RED_ZONE 128
-#define INT3 0xcc
 #define SENTINEL 0x5e1f                   /* no page fault leaves this in cr2 by accident: nothing is ever mapped so low */
 #define FLAGS_KEPT 0x244dd7ull           /* ID AC OF DF TF SF ZF AF PF CF and the fixed bit, of what the application had */
 #define RIP_STUB_RETURN 2                /* offset in a stub behind its out */
@@ -168,14 +167,14 @@ void trap_kick(struct vcpu *v)
 	}
 }
 
-/* Turns the fast way of page faults on and off: with IDT limit 0 an exception becomes KVM_EXIT_SHUTDOWN at its instruction, cr2
- * tells a page fault from the rest, since only a page fault changes it. */
+/* Turns the fast way of page faults on and off: beyond the IDT's limit an exception becomes KVM_EXIT_SHUTDOWN at its instruction,
+ * cr2 tells a page fault from the rest, since only a page fault changes it. The traps, which cannot be repeated, stay below it. */
 void trap_arm(struct vcpu *v, bool fast)
 {
 	struct kvm_sregs *s = vcpu_sregs(v);
 
 	v->shutdown_faults = fast;
-	s->idt.limit = fast ? 0 : STUB_VECTORS * 16 - 1;
+	s->idt.limit = fast ? IDT_LIMIT_FAST : STUB_VECTORS * 16 - 1;
 	if (fast)
 		s->cr2 = v->cr2_before = SENTINEL;
 	v->dirty_sregs = true;
@@ -195,10 +194,6 @@ void trap_shutdown(struct vcpu *v)
 		return;
 	}
 	if (s->cr2 == v->cr2_before || !page_fault(v, &t, 0, s->cr2, true)) {
-		if (space_peek(v->space, rip) != INT3 && space_peek(v->space, rip - 1) == INT3) {
-			r->rip = rip - 1; /* some KVMs are behind the instruction already */
-			v->dirty_regs = true;
-		}
 		trap_arm(v, false);
 		return;
 	}

@@ -14,7 +14,9 @@
 #include <unistd.h>
 #include "family.h"
 
+#ifndef THREAD_STACK
 #define THREAD_STACK 0x10000
+#endif
 #define MSR_STAR 0xc0000081
 #define MSR_LSTAR 0xc0000082
 #define MSR_SFMASK 0xc0000084
