@@ -9,7 +9,7 @@ endif
 HOSTED_BASE = -std=gnu11 -O1 -g $(WARN) -fno-omit-frame-pointer -fno-strict-aliasing -fno-pie -Ilibos -DKX_HOSTED \
 	-DKX_TASK_STACK_PAGES=64 -include libos/hosted/va.h
 HOSTED_GUEST = $(HOSTED_BASE) -ffreestanding
-HOSTED_HOST = $(HOSTED_BASE) -D_GNU_SOURCE
+HOSTED_HOST = $(HOSTED_BASE) -D_GNU_SOURCE $(if $(SAN),-DKX_ASAN)
 HOSTED_C = $(filter-out libos/core/hypercall.c libos/core/stubs.c,$(foreach p,$(HOSTED_PARTS),$(wildcard libos/$(p)/*.c)))
 HOSTED_O = $(HOSTED_C:libos/%.c=$(HB)/%.o) $(HB)/core/switch.S.o $(HB)/core/uaccess.S.o $(HB)/hosted/slot.o $(HB)/hosted/stubs.o
 HOSTED_HOST_O = $(HB)/hosted/main.o $(HB)/hosted/hypercall.o
