@@ -100,6 +100,7 @@ static enum space_result copy_pages(struct space *s, uint64_t va, uint64_t *entr
 		entry_put(old, 1);
 	}
 	space_replaced(s, va, got > 1);
+	ahead_note(s, va);
 	memory.stats.cow_copies++;
 	memory.stats.cow_pages += got;
 	memory_unlock();
@@ -193,7 +194,7 @@ bool cow_page(struct space *s, uint64_t va, uint64_t frame)
 	if (!entry || *entry & PTE_W)
 		return false;
 	if (!needs_copy(*entry)) {
-		*entry |= PTE_W;
+		*entry |= PTE_W | PTE_D;
 		return false;
 	}
 	if (!frame)

@@ -3,10 +3,6 @@
 #include <stdlib.h>
 #include "memory_private.h"
 
-#define STACK_BELOW 1  /* pages copied in advance around the stack pointer: both sides are about to write them */
-#define STACK_ABOVE 2
-#define AHEAD (STACK_BELOW + STACK_ABOVE)
-
 /* Whether table, or one below it that is ours alone, pins a slab that few others use. */
 static bool pins_slab(uint32_t table, int level)
 {
@@ -64,8 +60,8 @@ static void share_all(struct space *parent, struct space *child, uint32_t root)
 struct space *space_fork(struct space *parent, uint64_t rsp)
 {
 	struct space *child = calloc(1, sizeof *child);
-	uint64_t frames[AHEAD], stack = (rsp & ~(uint64_t)(KX_PAGE - 1)) - STACK_BELOW * KX_PAGE;
-	unsigned got = child ? frames_alloc(AHEAD, frames, false) : 0, used = 0;
+	uint64_t frames[AHEAD_MAX];
+	unsigned got = child ? frames_alloc(ahead_frames(parent), frames, false) : 0, used = 0;
 	uint32_t root = TABLE_NONE;
 
 	memory_lock();
@@ -74,14 +70,9 @@ struct space *space_fork(struct space *parent, uint64_t rsp)
 		root = child->root ? table_new(true, false) : TABLE_NONE;
 	}
 	if (root) {
+		ahead_review(parent, false);
 		share_all(parent, child, root);
-		/* the child takes copies; that leaves the parent the only one to have the old pages */
-		for (unsigned i = 0; i < AHEAD; i++)
-			if (user_range(stack + i * KX_PAGE, KX_PAGE))
-				used += cow_page(child, stack + i * KX_PAGE, used < got ? frames[used] : 0);
-		for (unsigned i = 0; i < AHEAD; i++)
-			if (user_range(stack + i * KX_PAGE, KX_PAGE))
-				used += cow_page(parent, stack + i * KX_PAGE, used < got ? frames[used] : 0);
+		used = ahead_copy(parent, child, rsp, frames, got);
 		child->unsettled = parent->unsettled = 0;
 	} else if (child && child->root) {
 		table_release(child->root);

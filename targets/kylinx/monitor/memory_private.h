@@ -110,6 +110,8 @@ struct space {
 	struct stream stream[STREAMS];
 	uint32_t age;
 	unsigned stream_at;      /* the one stream_window() chose */
+	struct lineage *lineage; /* ahead.c: NULL until the first fork */
+	uint32_t ahead, early;   /* pieces copied in advance at the last fork; faults since */
 };
 
 static inline bool user_range(uint64_t start, uint64_t length)
@@ -152,6 +154,13 @@ enum space_result cow_fault(struct space *, uint64_t va, const struct kx_region 
 bool block_promote(struct space *, uint64_t va, const struct kx_region *);          /* takes the lock: 4 KiB entries become a 2 MiB one */
 bool cow_page(struct space *, uint64_t va, uint64_t frame);  /* lock held; copies a present page in advance; true: frame was used */
 const void *any_host(uint64_t gpa);
+
+/* ahead.c; lock held */
+void ahead_note(struct space *, uint64_t va);          /* a fault that copied */
+unsigned ahead_frames(const struct space *parent);     /* how many ahead_copy() may want */
+unsigned ahead_copy(struct space *parent, struct space *child, uint64_t rsp, const uint64_t *frames, unsigned count); /* used */
+void ahead_review(struct space *, bool ends);
+#define AHEAD_MAX 64
 
 /* commons.c */
 int shared_map(uint64_t va, uint64_t gpa, uint64_t bytes, uint64_t flags); /* lock held; in the subtree common to all */

@@ -29,6 +29,7 @@ struct space *space_create(void)
 void space_destroy(struct space *s)
 {
 	memory_lock();
+	ahead_review(s, true);
 	table_put(s->root, 4);
 	memory_unlock();
 	free(s);

@@ -7,7 +7,19 @@ import pytest
 
 HERE = Path(__file__).parent
 MONITOR = HERE.parents[2] / "targets" / "kylinx" / "monitor"
-PARTS = ("range", "arena", "tables", "walk", "commons", "libos_load", "space", "fault", "cow", "fork")
+PARTS = (
+    "range",
+    "arena",
+    "tables",
+    "walk",
+    "commons",
+    "libos_load",
+    "space",
+    "fault",
+    "cow",
+    "fork",
+    "ahead",
+)
 SKIPPED = 77
 
 
