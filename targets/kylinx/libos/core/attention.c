@@ -12,7 +12,9 @@ void request_attention(struct task *t, u32 bits)
 	if (!rq)
 		return; /* on its way to another slot: signals are looked at when it arrives */
 	struct kx_vcpu *v = vcpu_of(rq->slot);
-	__atomic_or_fetch(&v->attention, bits, __ATOMIC_SEQ_CST);
+	u32 before = __atomic_fetch_or(&v->attention, bits, __ATOMIC_SEQ_CST);
+	if ((before & bits) == bits)
+		return; /* whoever set them kicks */
 	if (v != this_vcpu() && __atomic_load_n(&v->in_user, __ATOMIC_SEQ_CST))
 		hypercall(KX_HC_KICK, rq->slot, 0, 0, 0, 0);
 }
@@ -41,7 +43,7 @@ void slot_kill(void)
 	unlock(&family.tree);
 }
 
-#define TASK_WORK (KX_ATTENTION_TIMER | KX_ATTENTION_RESCHED)
+#define TASK_WORK (KX_ATTENTION_TIMER | KX_ATTENTION_RESCHED | ATTENTION_ARM)
 
 static bool signals_wait(const struct kx_frame *f)
 {

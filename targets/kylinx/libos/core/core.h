@@ -54,7 +54,10 @@ void context_begin_idle(void);   /* the same for the idle stack: r12(r13), which
 void context_jump(void *rsp, void (*fn)(void *), void *arg) __attribute__((noreturn)); /* fn on another stack */
 
 /* sched.c */
-extern u32 active_slots, slots_seen; /* neither FREE nor HALTED now; highest slot ever started, plus one */
+extern u32 active_slots;         /* neither FREE nor HALTED now */
+u32 slot_after(s32 slot);        /* the next that has ever run, and so has an area; KX_MAX_SLOTS: none */
+#define for_each_slot(s) for (u32 s = slot_after(-1); s < KX_MAX_SLOTS; s = slot_after((s32)s))
+#define ATTENTION_ARM 0x10000    /* the LibOS's own: see to the monitor's timer on the way out */
 void slot_begin(u32 slot);       /* make this slot's area and run queue ready */
 void sched_begin(void);          /* after a switch, on the new task's stack */
 void sched_tick(u32 bits);           /* attention TIMER or RESCHED: expired timers, end of a time slice */

@@ -217,7 +217,7 @@ void heap_slot_end(void)
 u64 heap_bytes_used(void)
 {
 	s64 bytes = (s64)(pages_used() * KX_PAGE) + __atomic_load_n(&ended_live_bytes, __ATOMIC_RELAXED);
-	for (u32 slot = 0; slot < __atomic_load_n(&slots_seen, __ATOMIC_RELAXED); slot++)
-		bytes += ((struct runq *)((char *)vcpu_of(slot) + RUNQ_OFFSET))->heap.live_bytes;
+	for_each_slot(slot)
+		bytes += runq_of(slot)->heap.live_bytes;
 	return bytes < 0 ? 0 : (u64)bytes;
 }

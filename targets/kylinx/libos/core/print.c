@@ -160,13 +160,30 @@ void klog(const char *f, ...)
 	hypercall(KX_HC_REPORT, KX_REPORT_LOG, (u64)text, n < sizeof text ? n : sizeof text - 1, 0, 0);
 }
 
+/* Return addresses, for addr2line -e libos.elf. */
+static size_t add_backtrace(char *to, size_t room)
+{
+	u64 *fp = __builtin_frame_address(0), *top = fp + 4096;
+	size_t n = 0;
+	for (u32 depth = 0; depth < 10 && n < room; depth++) {
+		u64 *next = (u64 *)fp[0];
+		n += (size_t)snprintf(to + n, room - n, "%s%lx", depth ? " " : "; from ", fp[1]);
+		if (next <= fp || next >= top)
+			break;
+		fp = next;
+	}
+	return n;
+}
+
 void panic(const char *f, ...)
 {
-	char text[256];
+	char text[400];
 	va_list args;
 	va_start(args, f);
 	size_t n = (size_t)format(text, sizeof text, f, &args);
 	va_end(args);
+	if (!HOSTED)
+		n += add_backtrace(text + n, n < sizeof text ? sizeof text - n : 0);
 	for (;;)
 		hypercall(KX_HC_REPORT, KX_REPORT_PANIC, (u64)text, n < sizeof text ? n : sizeof text - 1, 0, 0);
 }

@@ -7,7 +7,18 @@
 #define SPIN_MIN_NS 3000
 #define SPIN_MAX_NS 50000        /* about what waiting and being woken by the monitor costs, twice */
 
-u32 active_slots, slots_seen;
+u32 active_slots;
+static u64 slots_seen[KX_MAX_SLOTS / 64];
+
+u32 slot_after(s32 slot)
+{
+	for (u32 s = (u32)(slot + 1); s < KX_MAX_SLOTS; s = (s | 63) + 1) {
+		u64 bits = __atomic_load_n(&slots_seen[s / 64], __ATOMIC_RELAXED) >> s % 64;
+		if (bits)
+			return s + (u32)__builtin_ctzl(bits);
+	}
+	return KX_MAX_SLOTS;
+}
 
 struct runq *runq_of(u32 slot)
 {
@@ -52,7 +63,7 @@ static void ready_publish(struct runq *rq, struct task *t)
 	if (state == KX_SLOT_HALTED)
 		hypercall(KX_HC_NOTIFY, rq->slot, 0, 0, 0, 0);
 	else if (own && slice_unarmed(rq))
-		attention_set(KX_ATTENTION_TIMER); /* two want the vCPU now: time slices begin */
+		attention_set(ATTENTION_ARM); /* two want the vCPU now: time slices begin */
 	else if (!own && busy && state == KX_SLOT_RUNNING)
 		request_attention(rq->running, KX_ATTENTION_RESCHED);
 }
@@ -121,7 +132,9 @@ static void idle(struct runq *rq)
 	u32 bits = __atomic_exchange_n(&v->attention, 0, __ATOMIC_ACQ_REL);
 	if (bits)
 		attention_family(bits);
-	if (!list_empty(&rq->timers) || bits & KX_ATTENTION_TIMER)
+	if (bits & KX_ATTENTION_TIMER)
+		rq->armed = NEVER;
+	if (!list_empty(&rq->timers))
 		timers_run(rq, now_mono_ns());
 	lock(&rq->lock);
 	if (rq->ready_count || found || bits) {
@@ -197,7 +210,7 @@ void sched_begin(void)
 	}
 	u32 bits = signal_due(t) ? KX_ATTENTION_SIGNAL : 0; /* what the slot was told while another task ran */
 	if (timers_next(rq) < rq->armed || (rq->ready_count && slice_unarmed(rq)))
-		bits |= KX_ATTENTION_TIMER;
+		bits |= ATTENTION_ARM;
 	if (bits)
 		attention_set(bits);
 }
@@ -320,6 +333,8 @@ void sched_tick(u32 bits)
 {
 	struct runq *rq = this_runq();
 	u64 now = now_mono_ns();
+	if (bits & KX_ATTENTION_TIMER)
+		rq->armed = NEVER; /* it came, perhaps a little early by our clock */
 	timers_run(rq, now);
 	if (rq->ready_count && now - rq->slice_start >= (bits & KX_ATTENTION_RESCHED ? WAKE_SLICE_NS : SLICE_NS)) {
 		current->involuntary_switches++;
@@ -341,8 +356,6 @@ void slot_begin(u32 slot)
 	rq->counted = rq->started = true;
 	if (!counted)
 		__atomic_add_fetch(&active_slots, 1, __ATOMIC_RELAXED);
-	u32 seen = __atomic_load_n(&slots_seen, __ATOMIC_RELAXED);
-	while (seen <= slot && !__atomic_compare_exchange_n(&slots_seen, &seen, slot + 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		;
+	__atomic_or_fetch(&slots_seen[slot / 64], 1ul << slot % 64, __ATOMIC_RELAXED);
 	this_vcpu()->state = KX_SLOT_RUNNING;
 }

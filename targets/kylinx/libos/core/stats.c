@@ -44,7 +44,7 @@ struct totals { u64 switches, halts, spins_won, spins_lost; };
 static struct totals totals_now(void)
 {
 	struct totals t = { 0 };
-	for (u32 slot = 0; slot < slots_seen; slot++) {
+	for_each_slot(slot) {
 		struct runq *rq = runq_of(slot);
 		t.switches += rq->switches;
 		t.halts += rq->halts;

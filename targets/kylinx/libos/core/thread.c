@@ -30,8 +30,8 @@ long thread_clone(u64 flags, u64 stack, u32 __user *ptid, u32 __user *ctid, u64 
 		return -EINVAL;
 	if (flags & CLONE_SETTLS && tls >= KX_USER_MAX)
 		return -EPERM;
-	if (p->task_count >= p->rlimit[RLIMIT_NPROC].rlim_cur && p->rlimit[RLIMIT_NPROC].rlim_cur)
-		return -EAGAIN;
+	if (p->cred.euid && __atomic_load_n(&family.task_count, __ATOMIC_RELAXED) >= p->rlimit[RLIMIT_NPROC].rlim_cur)
+		return -EAGAIN; /* Linux counts a user's threads; root may have as many as the family */
 	struct task *t = thread_new(flags, stack, tls);
 	if (!t)
 		return -EAGAIN;
@@ -55,6 +55,25 @@ long thread_clone(u64 flags, u64 stack, u32 __user *ptid, u32 __user *ctid, u64 
 	}
 	task_start_user(t, t->frame);
 	return tid;
+}
+
+long sys_clone(u64 flags, u64 stack, u32 __user *ptid, u32 __user *ctid, u64 tls); /* mm/fork.c */
+
+long sys_clone3(const struct clone_args __user *from, size_t bytes)
+{
+	struct clone_args a;
+	memset(&a, 0, sizeof a);
+	if (bytes < CLONE_ARGS_SIZE_VER0)
+		return -EINVAL;
+	if (bytes > sizeof a)
+		return bytes > KX_PAGE ? -E2BIG : -EINVAL;
+	if (copy_from_user(&a, from, bytes))
+		return -EFAULT;
+	if (a.flags & (CSIGNAL | CLONE_DETACHED) || a.flags >> 32 || a.exit_signal > CSIGNAL || a.set_tid || a.set_tid_size)
+		return -EINVAL;
+	if (!a.stack != !a.stack_size || (a.flags & CLONE_THREAD && a.exit_signal))
+		return -EINVAL;
+	return sys_clone(a.flags | a.exit_signal, a.stack + a.stack_size, (u32 __user *)a.parent_tid, (u32 __user *)a.child_tid, a.tls);
 }
 
 /* Current is not the last of its process: it leaves the others. */

@@ -36,7 +36,7 @@ void timer_arm(struct timer *t, u64 deadline)
 	bool sooner = rq->timers.next == &t->node && deadline < rq->armed;
 	unlock(&rq->lock);
 	if (sooner)
-		attention_set(KX_ATTENTION_TIMER); /* the monitor's timer is set on the way out, if it comes to that */
+		attention_set(ATTENTION_ARM); /* the monitor's timer is set on the way out, if it comes to that */
 }
 
 void timer_cancel(struct timer *t)
@@ -60,8 +60,6 @@ void timers_run(struct runq *rq, u64 now)
 {
 	for (;;) {
 		lock(&rq->lock);
-		if (rq->armed <= now + SLACK_NS)
-			rq->armed = NEVER;
 		if (timers_next(rq) > now + SLACK_NS) {
 			unlock(&rq->lock);
 			return;

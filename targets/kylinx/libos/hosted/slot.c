@@ -168,6 +168,7 @@ bool host_page_fault(u64 address, u64 error)
 			continue;
 		if (r->kind == KX_REGION_NONE || !(r->prot & KX_PROT_READ) || ((error & 2) && !(r->prot & KX_PROT_WRITE)))
 			return false;
+		((struct kx_region *)r)->flags |= KX_REGION_FILLED;
 		if (r->kind == KX_REGION_ANON)
 			return host_map_page(page, r->prot, 0, NULL, 0);
 		u64 at = page - r->start;
