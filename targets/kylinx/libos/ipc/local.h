@@ -28,9 +28,9 @@ struct naming {
 	void (*adapt)(struct local *, struct address *); /* an address as this socket's family writes it; may be absent */
 };
 
-struct mark {                  /* what a stream carries beside the bytes from position at on */
+struct mark {                  /* what a stream carries beside length bytes from position at on */
 	struct list node;
-	u32 at;
+	u32 at, length;
 	struct scm *scm;
 };
 

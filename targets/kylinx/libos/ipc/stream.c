@@ -42,27 +42,24 @@ bool stream_writable(struct local *s)
 
 /* ---- sending ----------------------------------------------------------------------------------------------------------- */
 
-static long put_mark(struct local *p, struct scm *scm)
+static struct mark *put_mark(struct local *p, struct scm *scm)
 {
 	struct mark *k = kmalloc(sizeof *k);
 
 	if (!k)
-		return -ENOMEM;
+		return NULL;
 	k->at = p->ring.head;
 	k->scm = scm;
 	lock(&p->lock);
 	list_push_back(&p->marks, &k->node);
 	p->mark_count++;
 	unlock(&p->lock);
-	return 0;
+	return k;
 }
 
-static void unput_mark(struct local *p)
+static void unput_mark(struct local *p, struct mark *k)
 {
-	struct mark *k;
-
 	lock(&p->lock);
-	k = list_entry(p->marks.prev, struct mark, node);
 	list_remove(&k->node);
 	p->mark_count--;
 	unlock(&p->lock);
@@ -73,24 +70,26 @@ static void unput_mark(struct local *p)
 static long stream_put(struct local *s, struct message *m)
 {
 	struct local *p = s->peer;
+	struct mark *k = NULL;
 	size_t n = m->data->resid;
 	long put = 0;
 	u32 room;
 
 	lock(&p->ring.write_lock);
 	room = stream_room(s);
-	if (room) {
-		if (m->scm)
-			put = put_mark(p, m->scm);
-		if (!put) {
-			put = ring_fill(&p->ring, m->data, n < room ? (u32)n : room);
-			if (put <= 0 && m->scm)
-				unput_mark(p);
-		}
-		if (put > 0) {
-			m->scm = NULL;
-			ring_publish(&p->ring, (u32)put);
-		}
+	if (room && m->scm) {
+		k = put_mark(p, m->scm);
+		put = k ? 0 : -ENOMEM;
+	}
+	if (room && !put)
+		put = ring_fill(&p->ring, m->data, n < room ? (u32)n : room);
+	if (put > 0) {
+		if (k)
+			k->length = (u32)put;
+		m->scm = NULL;
+		ring_publish(&p->ring, (u32)put);
+	} else if (k) {
+		unput_mark(p, k);
 	}
 	unlock(&p->ring.write_lock);
 	if (put > 0)
@@ -227,6 +226,7 @@ static long stream_take(struct local *s, struct message *m)
 		if (k && k->at == s->ring.tail) {
 			struct mark *next = first_mark(s, k);
 
+			n = k->length < n ? k->length : n;
 			if (!take_mark(s, m, k, peek))
 				goto out;
 			k = next;
@@ -280,8 +280,8 @@ long stream_receive(struct local *s, struct message *m)
 			if (err) {
 				done += err;
 				after_take(s, m);
-				if (m->flags & MSG_PEEK)
-					return done;
+				if ((m->flags & MSG_PEEK) || (m->scm && m->scm->count))
+					return done; /* descriptors end a call, as on Linux */
 			} else if (done) {
 				return done; /* before a mark of its own */
 			}
