@@ -114,6 +114,7 @@
 #define KX_REGION_OBJECT 2   /* MAP_SHARED: pages of a struct kx_object in the commons */
 #define KX_REGION_OBJECT_PRIVATE 3 /* MAP_PRIVATE of the same: read from the object, a write copies */
 #define KX_REGION_NONE 4     /* reserved addresses (PROT_NONE guard) */
+#define KX_REGION_FILLED 0x800 /* in flags, set by the monitor: it entered pages for this region. Else there is nothing to drop */
 
 /* ---- Vectors in kx_frame.vector ------------------------------------------------------------------------------- */
 #define KX_VECTOR_KICK 0x100 /* no exception: the monitor interrupted the application at the LibOS's request */
@@ -154,7 +155,7 @@ struct kx_region {
 	uint64_t offset;      /* OBJECT*: page of the object at start; IMAGE: bytes of the region that the file has (beyond its
 	                         last page: SIGBUS; the rest of the last page: zero) */
 	uint64_t file;        /* the LibOS's own: struct file or inode, for /proc/self/maps; the monitor ignores it */
-	uint64_t flags;       /* the LibOS's own: KX... of mm.h; the monitor ignores it */
+	uint64_t flags;       /* the LibOS's own: KXR_... of mm.h; the monitor only sets KX_REGION_FILLED */
 };
 
 /* Pages that several mappings may share (tmpfs files, shared memory), allocated by the LibOS from the commons.

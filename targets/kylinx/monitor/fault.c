@@ -28,6 +28,25 @@ bool region_find(const struct kx_region *regions, uint32_t count, uint64_t va, s
 	return false;
 }
 
+/* Tells the LibOS that the region has pages: what never had any needs no KX_MEMORY_DROP. The table is the guest's own memory. */
+static void region_filled(const struct kx_region *regions, uint32_t count, uint64_t va)
+{
+	uint32_t low = 0, high = count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (va < regions[middle].start)
+			high = middle;
+		else if (va >= regions[middle].end)
+			low = middle + 1;
+		else {
+			((struct kx_region *)regions)[middle].flags |= KX_REGION_FILLED;
+			return;
+		}
+	}
+}
+
 uint64_t region_flags(const struct kx_region *r)
 {
 	return PTE_P | PTE_U | PTE_A | PTE_D | (r->prot & KX_PROT_EXEC ? 0 : PTE_NX) | (r->prot & KX_PROT_WRITE ? PTE_COW : 0);
@@ -72,7 +91,7 @@ static void window_clip(const struct kx_region *r, uint64_t va, unsigned pages, 
 }
 
 /* A 2 MiB entry for zero-filled memory; false: not here, or no such block. */
-static bool fill_block(struct space *s, uint64_t va, const struct kx_region *r, uint64_t flags)
+static bool fill_block(struct space *s, uint64_t va, uint64_t flags)
 {
 	uint64_t gpa = block_alloc(true), *entry;
 	bool fresh;
@@ -86,9 +105,6 @@ static bool fill_block(struct space *s, uint64_t va, const struct kx_region *r, 
 	else
 		block_put(gpa);
 	memory_unlock();
-	if (entry)
-		stream_note(s, va & ~(BLOCK_BYTES - 1), (va | (BLOCK_BYTES - 1)) + 1, WINDOW_MAX);
-	(void)r;
 	return entry != NULL;
 }
 
@@ -135,8 +151,10 @@ static enum space_result fill_anonymous(struct space *s, uint64_t va, const stru
 	pages = memory.used > memory.limit - memory.limit / 8 ? 1 : stream_window(s, va, ZERO_WINDOW, heat);
 	memory_unlock();
 	if (pages == WINDOW_MAX && region_covers_block(r, va)) {
-		if (level == 1 ? block_promote(s, va, r) : level == 2 && fill_block(s, va, r, flags))
+		if (level == 1 ? block_promote(s, va, r) : fill_block(s, va, flags)) {
+			stream_note(s, va & ~(BLOCK_BYTES - 1), (va | (BLOCK_BYTES - 1)) + 1, pages);
 			return SPACE_RESOLVED;
+		}
 	}
 	window_clip(r, va, pages, &start, &end);
 	stream_note(s, start, end, pages);
@@ -346,6 +364,7 @@ enum space_result space_fault(struct space *s, const struct space_fault *f, cons
 	} else if (entry & PTE_KEPT) {
 		result = restore_kept(s, va, &r);
 	} else {
+		region_filled(regions, count, va);
 		result = fill(s, va, &r, write || (f->unknown && r.prot & KX_PROT_WRITE));
 	}
 done:

@@ -1,5 +1,5 @@
 /* /proc/PID/maps and smaps. Which pages are really there only the monitor knows, so what could be resident counts as such:
- * everything mapped that is accessible. */
+ * all of a mapping that has pages. */
 #include "procfs.h"
 #include "../mm/mm.h"
 
@@ -7,7 +7,7 @@ struct totals { u64 size, resident, shared, text, data, private_dirty; };
 
 static u64 resident_bytes(const struct kx_region *r)
 {
-	if (!r->prot || r->kind == KX_REGION_NONE || (r->flags & KXR_UNTOUCHED))
+	if (!r->prot || r->kind == KX_REGION_NONE || !(r->flags & KXR_FILLED))
 		return 0;
 	if (r->kind == KX_REGION_IMAGE)
 		return PAGE_UP(r->offset) < region_bytes(r) ? PAGE_UP(r->offset) : region_bytes(r);

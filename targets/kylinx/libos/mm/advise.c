@@ -37,12 +37,17 @@ static bool any_file(const struct mm *mm, u64 start, u64 end)
 	return false;
 }
 
-static bool any_touched(const struct mm *mm, u64 start, u64 end)
+/* Forgets the pages there are; a region that loses all of its own has none any more. */
+static void drop(struct mm *mm, u64 start, u64 end)
 {
-	for (u32 i = region_after(mm, start); i < mm->count && mm->regions[i].start < end; i++)
-		if (!(mm->regions[i].flags & KXR_UNTOUCHED))
-			return true;
-	return false;
+	bool filled = false;
+	for (u32 i = region_after(mm, start); i < mm->count && mm->regions[i].start < end; i++) {
+		struct kx_region *r = &mm->regions[i];
+		filled |= (r->flags & KXR_FILLED) != 0;
+		if (r->start >= start && r->end <= end)
+			r->flags &= ~(u64)KXR_FILLED;
+	}
+	unmap_pages(mm, start, end, filled);
 }
 
 /* MADV_REMOVE: shared pages read as zero from now on, for all that map them. */
@@ -81,12 +86,13 @@ static long advise(struct mm *mm, u64 start, u64 end, int advice)
 	case MADV_HUGEPAGE: case MADV_NOHUGEPAGE: case MADV_DONTDUMP: case MADV_DODUMP: case MADV_COLD: case MADV_PAGEOUT:
 		return 0;
 	case MADV_DONTNEED: case MADV_DONTNEED_LOCKED:
-		unmap_pages(mm, start, end, any_touched(mm, start, end));
+		drop(mm, start, end);
 		return 0;
 	case MADV_FREE:
 		if (any_file(mm, start, end))
 			return -EINVAL;
-		unmap_pages(mm, start, end, end - start >= FREE_BYTES_MIN && any_touched(mm, start, end));
+		if (end - start >= FREE_BYTES_MIN)
+			drop(mm, start, end);
 		return 0;
 	case MADV_REMOVE: return remove_pages(mm, start, end);
 	case MADV_DONTFORK: return set_flags(mm, start, end, KXR_DONTFORK, 0);
@@ -130,10 +136,10 @@ long sys_mincore(u64 start, u64 length, u8 __user *vector)
 	memset(resident, 1, sizeof resident);
 	for (u64 done = 0; done < pages;) {
 		u64 n = pages - done < sizeof resident ? pages - done : sizeof resident;
-		/* what was never accessible has no page; of the rest the LibOS does not know */
+		/* a region without pages is known; in another the LibOS does not know which there are */
 		for (u64 i = 0; i < n; i++) {
 			const struct kx_region *r = mm_find(mm, start + (done + i) * KX_PAGE);
-			resident[i] = !(r->flags & KXR_UNTOUCHED);
+			resident[i] = (r->flags & KXR_FILLED) != 0;
 		}
 		if (copy_to_user(vector + done, resident, n))
 			return -EFAULT;

@@ -18,9 +18,9 @@ static void forget_old_pages(const struct mm *mm)
 	/* application addresses are two ranges */
 	bool low = false, high = false;
 	for (u32 i = 0; i < mm->count; i++) {
-		bool touched = !(mm->regions[i].flags & KXR_UNTOUCHED);
-		low |= touched && mm->regions[i].start < KX_VA_SHARED;
-		high |= touched && mm->regions[i].start >= KX_VA_KERNEL_END;
+		bool filled = mm->regions[i].flags & KXR_FILLED;
+		low |= filled && mm->regions[i].start < KX_VA_SHARED;
+		high |= filled && mm->regions[i].start >= KX_VA_KERNEL_END;
 	}
 	if (low)
 		hypercall(KX_HC_MEMORY, KX_MEMORY_DROP, KX_USER_MIN, KX_VA_SHARED - KX_USER_MIN, 0, 0);

@@ -34,9 +34,9 @@ static struct file *shared_anonymous(u64 length)
 	return f;
 }
 
-void unmap_pages(struct mm *mm, u64 start, u64 end, bool touched)
+void unmap_pages(struct mm *mm, u64 start, u64 end, bool filled)
 {
-	if (touched && mm_live(mm))
+	if (filled && mm_live(mm))
 		hypercall(KX_HC_MEMORY, KX_MEMORY_DROP, start, end - start, 0, 0);
 }
 
@@ -71,7 +71,7 @@ static u64 choose_address(const struct mm *mm, const struct map_request *q, u64 
 static long describe(struct kx_region *r, const struct map_request *q, struct file *file, u64 start)
 {
 	*r = (struct kx_region){ .start = start, .end = start + q->length, .prot = q->prot, .kind = KX_REGION_ANON };
-	r->flags = q->region_flags | (q->prot ? 0 : KXR_UNTOUCHED);
+	r->flags = q->region_flags;
 	if (!file)
 		return 0;
 	r->file = (u64)file;
@@ -113,7 +113,7 @@ static long place_region(struct mm *mm, const struct map_request *q, struct file
 		text_mapped(mm, file, start, end);
 	unlock(&mm->lock);
 	if (trash.count) {
-		unmap_pages(mm, start, end, trash.touched);
+		unmap_pages(mm, start, end, trash.filled);
 		region_trash_free(&trash);
 	}
 	return (long)start;
@@ -205,7 +205,7 @@ long mm_unmap(struct mm *mm, u64 start, u64 length)
 	unlock(&mm->lock);
 	if (e)
 		return e;
-	unmap_pages(mm, start, end, trash.touched);
+	unmap_pages(mm, start, end, trash.filled);
 	region_trash_free(&trash);
 	return 0;
 }

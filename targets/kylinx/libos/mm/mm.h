@@ -18,10 +18,9 @@
 #define KXR_TRAMPOLINE 0x008   /* behind an ELF's span: goes with it */
 #define KXR_PATCHED 0x010      /* source is the patched copy of the file's text */
 #define KXR_NO_WRITE 0x020     /* shared, of a descriptor not open for writing: mprotect may not add it */
-#define KXR_UNTOUCHED 0x040    /* was never accessible: no page to forget */
 #define KXR_DONTFORK 0x080
 #define KXR_WIPEONFORK 0x100
-#define KXR_LOCKED 0x200
+#define KXR_FILLED KX_REGION_FILLED
 #define KXR_FLAGS 0xfff
 static inline u64 region_file_offset(const struct kx_region *r) { return r->flags & ~(u64)KXR_FLAGS; }
 static inline u64 region_bytes(const struct kx_region *r) { return r->end - r->start; }
@@ -33,7 +32,7 @@ static inline bool region_is_object(const struct kx_region *r) { return r->kind 
 struct region_trash { /* what was cut out: references to give back when the pages are gone */
 	struct kx_region small[4], *list;
 	u32 count;
-	bool touched;              /* some page may have been there */
+	bool filled;               /* some pages were there */
 };
 bool mm_live(const struct mm *);                       /* it is the table of this slot */
 u32 region_after(const struct mm *, u64 addr);         /* index of the first with end > addr */
@@ -62,7 +61,7 @@ struct map_request {
 	u64 region_flags;          /* KXR_* to add */
 };
 long map_region(struct mm *, const struct map_request *);
-void unmap_pages(struct mm *, u64 start, u64 end, bool touched); /* KX_MEMORY_DROP, if mm is this slot's */
+void unmap_pages(struct mm *, u64 start, u64 end, bool filled); /* KX_MEMORY_DROP, if mm is this slot's */
 
 /* ---- text.c: patched text and trampolines ---- */
 u64 text_extra(struct file *, const struct map_request *); /* bytes to reserve behind a mapping of the whole span */

@@ -21,10 +21,8 @@ static long check_range(const struct mm *mm, u64 start, u64 end, u32 prot)
  * at a present entry again for it. */
 static bool change(struct kx_region *r, u32 prot)
 {
-	bool anew = !(r->flags & KXR_UNTOUCHED) && ((r->prot & ~prot) || (prot & ~r->prot & KX_PROT_EXEC && r->prot));
+	bool anew = (r->flags & KXR_FILLED) && ((r->prot & ~prot) || (prot & ~r->prot & KX_PROT_EXEC && r->prot));
 	r->prot = prot;
-	if (prot)
-		r->flags &= ~(u64)KXR_UNTOUCHED;
 	return anew;
 }
 

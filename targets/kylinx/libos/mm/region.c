@@ -194,7 +194,8 @@ static bool mergeable(const struct kx_region *a, const struct kx_region *b)
 	u64 bytes = region_bytes(a);
 	if (a->end != b->start || a->prot != b->prot || a->kind != b->kind || a->file != b->file || (a->flags & KXR_TRAMPOLINE))
 		return false;
-	if (a->file ? a->flags + bytes != b->flags : a->flags != b->flags)
+	u64 follows = (a->flags & ~(u64)KXR_FILLED) + (a->file ? bytes : 0);
+	if (follows != (b->flags & ~(u64)KXR_FILLED))
 		return false;
 	if (a->kind == KX_REGION_IMAGE)
 		return a->source + bytes == b->source && (a->offset == bytes || !b->offset);
@@ -211,6 +212,7 @@ static bool merge_at(struct mm *mm, u32 i)
 	if (a->kind == KX_REGION_IMAGE)
 		a->offset += b->offset;
 	a->end = b->end;
+	a->flags |= b->flags & KXR_FILLED;
 	region_unref(b); /* never the last reference: a has one */
 	table_close(mm, i + 1, 1);
 	return true;
@@ -244,7 +246,7 @@ long region_cut(struct mm *mm, u64 start, u64 end, struct region_trash *trash)
 {
 	trash->list = trash->small;
 	trash->count = 0;
-	trash->touched = false;
+	trash->filled = false;
 	u32 first = region_after(mm, start), last = first;
 	while (last < mm->count && mm->regions[last].start < end)
 		last++;
@@ -266,7 +268,7 @@ long region_cut(struct mm *mm, u64 start, u64 end, struct region_trash *trash)
 	for (; first + n < mm->count && mm->regions[first + n].start < end; n++) {
 		const struct kx_region *r = &mm->regions[first + n];
 		mm->bytes_mapped -= region_bytes(r);
-		trash->touched |= !(r->flags & KXR_UNTOUCHED);
+		trash->filled |= (r->flags & KXR_FILLED) != 0;
 		trash->list[n] = *r;
 	}
 	trash->count = n;

@@ -14,7 +14,7 @@ static bool all_in_one(const struct kx_region *r, u64 start, u64 length)
 static long map_alike(struct mm *mm, const struct kx_region *r, u64 at, u64 length, u64 distance)
 {
 	struct map_request q = { .addr = at, .length = length, .prot = r->prot, .flags = MAP_FIXED,
-		.region_flags = r->flags & (KXR_SHARED | KXR_HEAP | KXR_NO_WRITE | KXR_DONTFORK | KXR_WIPEONFORK | KXR_LOCKED) };
+		.region_flags = r->flags & (KXR_SHARED | KXR_HEAP | KXR_NO_WRITE | KXR_DONTFORK | KXR_WIPEONFORK) };
 	q.flags |= r->flags & KXR_SHARED ? MAP_SHARED : MAP_PRIVATE;
 	if (r->file) {
 		q.file = (struct file *)r->file;
@@ -59,12 +59,13 @@ static long move_region(struct mm *mm, struct move *m)
 	moved.start = m->to;
 	moved.end = m->to + kept;
 	if (m->flags & MREMAP_DONTUNMAP) {
+		left.flags &= ~(u64)KXR_FILLED;
 		region_ref(&left);
 		region_insert(mm, &left);
 	}
 	region_insert(mm, &moved);
 	unlock(&mm->lock);
-	if (!(moved.flags & KXR_UNTOUCHED))
+	if (moved.flags & KXR_FILLED)
 		hypercall(KX_HC_MEMORY, KX_MEMORY_MOVE, m->from, kept, m->to, 0);
 	region_trash_free(&trash);
 	if (m->old_length > kept)
