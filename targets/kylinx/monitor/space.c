@@ -269,7 +269,7 @@ int space_move(struct space *s, uint64_t start, uint64_t length, uint64_t to)
 
 	if (!error)
 		error = check(to, length);
-	if (!error && start < to + length && to < end)
+	if (!error && (!user_range(start, length) || !user_range(to, length) || (start < to + length && to < end)))
 		error = -EINVAL;
 	if (!error)
 		error = space_drop(s, to, length);

@@ -346,6 +346,53 @@ static void test_recycled(void)
 	}
 }
 
+static uint64_t address(void)
+{
+	static const uint64_t near[] = { HEAP, STACK, FILE_MAP, OBJECT_MAP, KX_VA_SHARED, KX_VA_COMMONS, KX_VA_KERNEL_END, KX_USER_MAX, 0, ~0ull, 1ull << 47 };
+
+	return near[roll(11)] + PAGES(roll(64)) - PAGES(roll(64)) + (roll(8) ? 0 : roll(KX_PAGE)) + (roll(8) ? 0 : roll(~0ull));
+}
+
+/* A region table, objects and arguments that are nonsense: answers, whatever they are, and no harm. */
+static void test_hostile(uint64_t rounds)
+{
+	struct kx_region kept[64];
+	uint8_t *commons = memory_commons(KX_VA_COMMONS, PAGES(4));
+	uint32_t count = t.count;
+
+	memcpy(kept, t.regions, sizeof kept);
+	for (uint64_t i = 0; i < rounds; i++) {
+		struct space *s = space_create(), *c;
+
+		for (uint32_t k = 0; k < 64; k++) {
+			uint64_t start = address();
+
+			t.regions[k] = (struct kx_region){ start, roll(4) ? start + PAGES(roll(700)) : address(), (uint32_t)roll(9), (uint32_t)roll(6),
+				roll(2) ? KX_VA_COMMONS + 8 * roll(600) : address(), roll(2) ? roll(PAGES(9)) : address(), 0, 0 };
+		}
+		for (uint32_t k = 0; k < PAGES(4) / 8; k += 1 + (uint32_t)roll(9))
+			((uint64_t *)commons)[k] = roll(3) ? address() : KX_OBJECT_MAGIC;
+		for (uint32_t k = 0; k < 100; k++) {
+			struct space_fault f = { .address = address(), .write = roll(2), .exec = !roll(4), .unknown = roll(2), .present = roll(2) };
+
+			t.count = 1 + (uint32_t)roll(64);
+			space_fault(s, &f, t.regions + roll(64 - t.count + 1), t.count);
+		}
+		c = space_fork(s, address());
+		for (uint32_t k = 0; k < 12; k++) {
+			space_drop(c, address(), roll(2) ? PAGES(roll(2000)) : address());
+			space_protect_as(s, address(), PAGES(roll(2000)), t.regions, 64);
+			space_move(s, address(), PAGES(roll(2000)), address());
+		}
+		space_destroy(s);
+		space_destroy(c);
+	}
+	memcpy(t.regions, kept, sizeof kept);
+	t.count = count;
+	memset(commons, 0, PAGES(4));
+	make_object();
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t start, steps = argc > 1 ? strtoull(argv[1], NULL, 0) : 600, forks = argc > 2 ? strtoull(argv[2], NULL, 0) : 1500;
@@ -381,6 +428,7 @@ int main(int argc, char **argv)
 		}
 		RUN(test_recycled());
 	}
+	RUN(test_hostile(steps));
 	RUN(test_limit());
 	RUN(test_random(steps));
 	RUN(test_many_forks(forks));
