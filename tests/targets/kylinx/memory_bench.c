@@ -16,7 +16,6 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static uint64_t inside, inside_count;
 static double samples[16][ROUNDS];
 
 static void show(const char *name, double *v, unsigned n)
