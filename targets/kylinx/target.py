@@ -10,11 +10,14 @@ from targets.kylinx.image import Request, cached_image
 from targets.kylinx.image.elf import is_elf
 from targets.kylinx.toolstack.monitor import FamilyOptions
 from targets.kylinx.toolstack.programs import ENVIRONMENT
+from targets.kylinx.toolstack.symbols import Symbols
 from targets.lab import Lab, LabPlace, Site
 from targets.process.console import Console
 from targets.process.micro import run_micro
 from vocabulary.errors import HostError, TargetError, UnsupportedError
 from vocabulary.protocols import Capability, Deployment, Endpoint, Service
+
+_MOST_SIBLINGS = 64
 
 
 class KylinxDeployment:
@@ -23,6 +26,7 @@ class KylinxDeployment:
     def __init__(self, target: str, site: Site, scratch: Path) -> None:
         self._target, self._site, self._scratch = target, site, scratch
         self._console = Console(scratch / "console")
+        self._symbols = Symbols(None)
 
     @property
     def target(self) -> str:
@@ -43,8 +47,14 @@ class KylinxDeployment:
 
     def run_micro(self, program: Path, args: Sequence[str], *, timeout_s: float) -> str:
         """As the process target's. The image is made, or found, before the clock starts."""
-        runner = self._runner(program, args)
-        return run_micro(self.place, self._console, self._scratch, program, args, timeout_s, runner)
+        image = _image_for(program, args)
+        self._symbols = Symbols(image)
+        runner = _runner(image)
+        try:
+            return run_micro(self.place, self._console, self._scratch, program, args, timeout_s, runner)
+        except TargetError as error:
+            error.console = self._symbols.annotate(error.console)
+            raise
 
     def run_beside(self, program: Path, args: Sequence[str], *, timeout_s: float) -> str:
         """On the host, as the process target runs it."""
@@ -52,38 +62,43 @@ class KylinxDeployment:
 
     def command(self, program: Path, args: Sequence[str]) -> list[str]:
         """A monitor with a family for the program."""
-        return [*self._runner(program, args), str(program.absolute()), *args]
-
-    def _runner(self, program: Path, args: Sequence[str]) -> list[str]:
-        """The monitor's words; its image has the programs beside ``program`` and files named in ``args``."""
-        if not program.is_file():
-            raise TargetError(
-                "there is no such micro program", where=str(program), remedy="run ./kxbench setup"
-            )
-        image = cached_image(Request(_beside(program), _files_of(args), name=program.parent.parent.name))
-        words = FamilyOptions(image.path, cpus=len(os.sched_getaffinity(0))).command()
-        for name, value in ENVIRONMENT.items():
-            words += ["--env", f"{name}={value}"]
-        return [*words, "--"]
+        return [*_runner(_image_for(program, args)), str(program.absolute()), *args]
 
     def serve(self, service: Service) -> AbstractContextManager[Endpoint]:
         """Raises UnsupportedError: pVMs have no network yet."""
         raise UnsupportedError(f"a pVM has no network: it cannot serve {service.kind}", where=self._target)
 
     def console(self) -> str:
-        return self._console.tail()
+        return self._symbols.annotate(self._console.tail())
+
+
+def _image_for(program: Path, args: Sequence[str]) -> Path:
+    """An image with the programs beside ``program`` and the files that ``args`` name."""
+    if not program.is_file():
+        raise TargetError("there is no such micro program", where=str(program), remedy="run ./kxbench setup")
+    request = Request(_beside(program), _files_of(args), name=program.absolute().parent.parent.name)
+    return cached_image(request).path
+
+
+def _runner(image: Path) -> list[str]:
+    """The words before a program that start a monitor with a family for it."""
+    words = FamilyOptions(image, cpus=len(os.sched_getaffinity(0))).command()
+    for name, value in ENVIRONMENT.items():
+        words += ["--env", f"{name}={value}"]
+    return [*words, "--"]
 
 
 def _beside(program: Path) -> tuple[str, ...]:
-    """``program`` and the other executables of its folder, which it may start."""
-    found = []
-    for path in sorted(program.parent.iterdir()):
+    """The executables of the program's folder, which it may start; it alone in a folder of very many."""
+    found = {str(program.absolute())}
+    for path in program.absolute().parent.iterdir():
         if path.is_file() and path.stat().st_mode & 0o100:
             with path.open("rb") as file:
                 if is_elf(file.read(4)):
-                    found.append(str(path.absolute()))
-    first = str(program.absolute())
-    return (first, *(path for path in found if path != first))
+                    found.add(str(path))
+            if len(found) > _MOST_SIBLINGS:
+                return (str(program.absolute()),)
+    return tuple(sorted(found))
 
 
 def _files_of(args: Sequence[str]) -> tuple[Path, ...]:

@@ -1,5 +1,6 @@
 """Names for addresses: from the symbol tables of the ELFs in a family's image."""
 
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from targets.kylinx.image.elf import Elf
 from targets.kylinx.image.reader import Entry
 from vocabulary.errors import TargetError
 
+_PLACE = re.compile(r"\((/[^\s+()]+)\+(0x[0-9a-f]+)\)")
 _NAMED = ("STT_FUNC", "STT_NOTYPE", "STT_GNU_IFUNC", "STT_LOOS")
 
 
@@ -35,7 +37,14 @@ class _Table:
     starts: list[int]
     symbols: list[tuple[int, str]]  # end, name
 
-    def name(self, vaddr: int) -> str:
+    def name_at(self, offset: int) -> str:
+        """Of what is at this offset in the file; empty when there is no name for it."""
+        for load in self.elf.loads:
+            if load.offset <= offset < load.offset + load.file_bytes:
+                return self._name(offset - load.offset + load.vaddr)
+        return ""
+
+    def _name(self, vaddr: int) -> str:
         at = bisect_right(self.starts, vaddr) - 1
         if at < 0:
             return ""
@@ -79,12 +88,17 @@ class Symbols:
             return "(not mapped)" if maps else ""
         at = address - mapping.start + mapping.offset
         table = self._table(mapping.path)
-        name = ""
-        if table is not None:
-            for load in table.elf.loads:
-                if load.offset <= at < load.offset + load.file_bytes:
-                    name = table.name(at - load.offset + load.vaddr - (1 if returned_to else 0))
+        name = table.name_at(at - (1 if returned_to else 0)) if table else ""
         return f"{name} ({mapping.path}+{at:#x})" if name else f"({mapping.path or 'anonymous'}+{at:#x})"
+
+    def annotate(self, text: str) -> str:
+        """``text`` with names put before what the monitor writes as ``(/path+0xoffset)``."""
+        return _PLACE.sub(lambda place: self._named(place[1], int(place[2], 16)) + place[0], text)
+
+    def _named(self, path: str, offset: int) -> str:
+        table = self._table(path)
+        name = table.name_at(offset) if table else ""
+        return f"{name} " if name else ""
 
     def _table(self, path: str) -> _Table | None:
         if path not in self._tables:
