@@ -198,6 +198,7 @@ long ramfs_root(struct superblock *, bool from_image, struct path **out);
 struct path *ramfs_directory(const char *absolute, u32 mode); /* makes what is missing; for fs_init; referenced */
 void ramfs_mount(struct path *at, struct inode *);            /* takes the inode's reference over */
 long ramfs_getdents(struct file *, struct uio *);
+void ramfs_forget_shared(void);
 struct inode *image_inode_instance(struct superblock *, u32 index, long *err);
 long tmpfs_truncate(struct path *, struct inode *, u64 size);
 u64 tmpfs_blocks(struct inode *);

@@ -123,6 +123,15 @@ out:
 	return i;
 }
 
+/* For tests, which read one image after another. */
+void ramfs_forget_shared(void)
+{
+	lock(&shared_lock);
+	while (shared_count)
+		inode_put(shared[--shared_count].inode);
+	unlock(&shared_lock);
+}
+
 struct inode *image_inode_instance(struct superblock *sb, u32 index, long *err)
 {
 	struct kx_image_inode k;
