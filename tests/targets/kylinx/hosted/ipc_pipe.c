@@ -199,6 +199,47 @@ static void test_lies(void)
 		}
 }
 
+long sys_mknod(const char *, u32, u64);
+long sys_open(const char *, int, u32);
+long sys_unlink(const char *);
+
+static void fifo_writer(void *arg)
+{
+	(void)arg;
+	hosted_sleep(2 * MS);
+	int fd = (int)sys_open("/fifo", O_WRONLY, 0);
+	CHECK(fd >= 0);
+	CHECK_EQ(sys_write(fd, "named", 5), 5);
+	close_all();
+}
+
+static void test_fifo(void)
+{
+	char b[10];
+	CHECK_EQ(sys_mknod("/fifo", S_IFIFO | 0600, 0), 0);
+	CHECK_EQ(sys_open("/fifo", O_WRONLY | O_NONBLOCK, 0), -ENXIO);
+	int fd = (int)sys_open("/fifo", O_RDONLY | O_NONBLOCK, 0);
+	CHECK_EQ(ready(fd, POLLIN), 0); /* no writer yet is no hang-up */
+	CHECK_EQ(sys_read(fd, b, 10), 0);
+	int w = (int)sys_open("/fifo", O_WRONLY | O_NONBLOCK, 0);
+	CHECK_EQ(sys_read(fd, b, 10), -EAGAIN);
+	sys_close(w);
+	CHECK_EQ(ready(fd, POLLIN), POLLHUP);
+	sys_close(fd);
+	hosted_pvm(fifo_writer, NULL);
+	fd = (int)sys_open("/fifo", O_RDONLY, 0); /* waits for the writer */
+	CHECK(fd >= 0);
+	CHECK_EQ(sys_read(fd, b, 10), 5);
+	CHECK_EQ(sys_read(fd, b, 10), 0);
+	sys_close(fd);
+	hosted_join();
+	fd = (int)sys_open("/fifo", O_RDWR, 0);
+	CHECK_EQ(sys_write(fd, "self", 4), 4);
+	CHECK_EQ(sys_read(fd, b, 10), 4);
+	sys_close(fd);
+	CHECK_EQ(sys_unlink("/fifo"), 0);
+}
+
 #define ROUNDS 20000
 static void echo(void *arg)
 {
@@ -246,6 +287,7 @@ void test_main(void)
 	test_stream();
 	test_atomic();
 	test_end_wakes();
+	test_fifo();
 	measure(true);
 	measure(false);
 }
