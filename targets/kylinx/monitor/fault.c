@@ -4,6 +4,7 @@
 
 #define ZERO_WINDOW 16       /* pages made at a first touch; grows where touches follow one another */
 #define WINDOW_MAX 512
+#define AROUND_MOST 64       /* regions looked at around a fault in the image */
 #define STREAM_GAP (PIECE_FRAMES * KX_PAGE)
 
 /* A checked copy of the region at va; false: there is none, or the table is not sound there. */
@@ -28,23 +29,29 @@ bool region_find(const struct kx_region *regions, uint32_t count, uint64_t va, s
 	return false;
 }
 
-/* Tells the LibOS that the region has pages: what never had any needs no KX_MEMORY_DROP. The table is the guest's own memory. */
-static void region_filled(const struct kx_region *regions, uint32_t count, uint64_t va)
+/* Index of the first region that ends behind va. */
+static uint32_t region_after(const struct kx_region *regions, uint32_t count, uint64_t va)
 {
 	uint32_t low = 0, high = count;
 
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 
-		if (va < regions[middle].start)
+		if (regions[middle].end > va)
 			high = middle;
-		else if (va >= regions[middle].end)
+		else
 			low = middle + 1;
-		else {
-			((struct kx_region *)regions)[middle].flags |= KX_REGION_FILLED;
-			return;
-		}
 	}
+	return low;
+}
+
+/* Tells the LibOS that the region has pages: what never had any needs no KX_MEMORY_DROP. The table is the guest's own memory. */
+static void region_filled(const struct kx_region *regions, uint32_t count, uint64_t va)
+{
+	uint32_t i = region_after(regions, count, va);
+
+	if (i < count)
+		((struct kx_region *)regions)[i].flags |= KX_REGION_FILLED;
 }
 
 uint64_t region_flags(const struct kx_region *r)
@@ -183,13 +190,47 @@ static enum space_result fill_image_tail(struct space *s, uint64_t va, uint64_t 
 	return entry ? SPACE_RESOLVED : SPACE_NO_MEMORY;
 }
 
+static bool image_sound(const struct kx_region *r)
+{
+	return !(r->source % KX_PAGE) && r->source <= memory.image_bytes && r->offset <= memory.image_bytes - r->source;
+}
+
+/* The other regions of the image around va (a program's and its libraries' segments) are likely to be touched next, each by a
+ * fault of its own. Fills the empty entries of those that lie in the table of 4 KiB entries, ours already, that has va. Lock held. */
+static void fill_image_around(uint64_t va, uint64_t *entries, const struct kx_region *regions, uint32_t count)
+{
+	uint64_t block = va & ~(BLOCK_BYTES - 1);
+	uint32_t first = region_after(regions, count, block);
+
+	for (uint32_t i = first; i < count && i - first < AROUND_MOST; i++) {
+		struct kx_region r;
+		uint64_t start, end;
+
+		if (regions[i].start >= block + BLOCK_BYTES || regions[i].kind != KX_REGION_IMAGE)
+			continue;
+		if (!region_find(regions + i, 1, regions[i].start, &r) || r.kind != KX_REGION_IMAGE || !r.prot || !image_sound(&r))
+			continue;
+		start = r.start < block ? block : r.start;
+		end = r.start + (r.offset & ~(uint64_t)(KX_PAGE - 1));
+		if (end > r.end)
+			end = r.end;
+		if (end > block + BLOCK_BYTES)
+			end = block + BLOCK_BYTES;
+		if (start < end)
+			((struct kx_region *)regions)[i].flags |= KX_REGION_FILLED;
+		for (uint64_t at = start; at < end; at += KX_PAGE)
+			if (!entries[entry_index(at, 1)])
+				entries[entry_index(at, 1)] = (memory.image_gpa + r.source + (at - r.start)) | region_flags(&r) | PTE_FOREIGN;
+	}
+}
+
 /* Bytes of the image, mapped where they are: all empty entries of the table that the region has. A write copies later. */
-static enum space_result fill_image(struct space *s, uint64_t va, const struct kx_region *r)
+static enum space_result fill_image(struct space *s, uint64_t va, const struct kx_region *r, const struct kx_region *regions, uint32_t count)
 {
 	uint64_t flags = region_flags(r), in = va - r->start, start, end, *entry;
 	bool fresh;
 
-	if (r->source % KX_PAGE || r->source > memory.image_bytes || r->offset > memory.image_bytes - r->source || in >= r->offset)
+	if (!image_sound(r) || in >= r->offset)
 		return SPACE_UPCALL;
 	if (r->offset - in < KX_PAGE)
 		return fill_image_tail(s, va, r->source + in, r->offset - in, flags | (r->prot & KX_PROT_WRITE ? PTE_W : 0));
@@ -198,6 +239,8 @@ static enum space_result fill_image(struct space *s, uint64_t va, const struct k
 		end = r->start + r->offset / KX_PAGE * KX_PAGE;
 	memory_lock();
 	entry = walk_own(s, start, 1, &fresh);
+	if (entry)
+		fill_image_around(va, entry - entry_index(start, 1), regions, count);
 	for (uint64_t at = start; entry && at < end; at += KX_PAGE, entry++)
 		if (!*entry)
 			*entry = (memory.image_gpa + r->source + (at - r->start)) | flags | PTE_FOREIGN;
@@ -319,13 +362,13 @@ static enum space_result exec_present(struct space *s, uint64_t va)
 	return result;
 }
 
-static enum space_result fill(struct space *s, uint64_t va, const struct kx_region *r, bool write)
+static enum space_result fill(struct space *s, uint64_t va, const struct kx_region *r, bool write, const struct kx_region *regions, uint32_t count)
 {
 	enum space_result result;
 
 	if (r->kind == KX_REGION_ANON)
 		return fill_anonymous(s, va, r);
-	result = r->kind == KX_REGION_IMAGE ? fill_image(s, va, r) : fill_object(s, va, r);
+	result = r->kind == KX_REGION_IMAGE ? fill_image(s, va, r, regions, count) : fill_object(s, va, r);
 	/* a write would come back at once */
 	if (result == SPACE_RESOLVED && write && r->kind != KX_REGION_OBJECT)
 		result = cow_fault(s, va, r);
@@ -365,7 +408,7 @@ enum space_result space_fault(struct space *s, const struct space_fault *f, cons
 		result = restore_kept(s, va, &r);
 	} else {
 		region_filled(regions, count, va);
-		result = fill(s, va, &r, write || (f->unknown && r.prot & KX_PROT_WRITE));
+		result = fill(s, va, &r, write || (f->unknown && r.prot & KX_PROT_WRITE), regions, count);
 	}
 done:
 	if (result != SPACE_RESOLVED)

@@ -74,14 +74,18 @@ static bool user_range(uint64_t start, uint64_t length)
 static int64_t hc_memory(struct vcpu *v, const struct call *c)
 {
 	uint64_t op = c->a[0], start = c->a[1], length = c->a[2], to = c->a[3];
+	uint32_t count = __atomic_load_n(&v->area->region_count, __ATOMIC_ACQUIRE);
+	const struct kx_region *regions;
 	int r = -EINVAL;
 
 	if (!user_range(start, length) || (op == KX_MEMORY_MOVE && !user_range(to, length)))
 		return -EINVAL;
 	if (op == KX_MEMORY_DROP)
 		r = space_drop(v->space, start, length);
-	else if (op == KX_MEMORY_PROTECT)
-		r = space_protect(v->space, start, length);
+	else if (op == KX_MEMORY_PROTECT) {
+		regions = count ? memory_commons(__atomic_load_n(&v->area->regions, __ATOMIC_ACQUIRE), (size_t)count * sizeof *regions) : NULL;
+		r = space_protect_as(v->space, start, length, regions, regions ? count : 0);
+	}
 	else if (op == KX_MEMORY_MOVE)
 		r = space_move(v->space, start, length, to);
 	vcpu_reload_cr3(v);
