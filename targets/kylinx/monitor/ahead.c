@@ -93,6 +93,8 @@ unsigned ahead_copy(struct space *parent, struct space *child, uint64_t rsp, con
 	struct supply from = { frames, count, 0 };
 	uint64_t stack = (rsp & ~(uint64_t)(KX_PAGE - 1)) - STACK_BELOW * KX_PAGE;
 	struct lineage *l = parent->lineage;
+	bool writable;
+	int level;
 
 	for (unsigned i = 0; i < STACK_PAGES; i++)
 		copy_both(parent, child, stack + i * KX_PAGE, &from, false);
@@ -108,6 +110,11 @@ unsigned ahead_copy(struct space *parent, struct space *child, uint64_t rsp, con
 	for (unsigned i = 0; l && i < PIECES; i++) {
 		if (l->piece[i].score < SCORE_COPY || count - from.used < PIECE_PAGES)
 			continue;
+		walk_find(parent, l->piece[i].va, &level, &writable);
+		if (level != 1) { /* coming apart costs a 2 MiB entry more than a fault */
+			l->piece[i].score = 0;
+			continue;
+		}
 		for (unsigned k = 0; k < PIECE_PAGES; k++)
 			copy_both(parent, child, l->piece[i].va + k * KX_PAGE, &from, true);
 		child->ahead |= 1u << i;

@@ -100,7 +100,6 @@ static enum space_result copy_pages(struct space *s, uint64_t va, uint64_t *entr
 		entry_put(old, 1);
 	}
 	space_replaced(s, va, got > 1);
-	ahead_note(s, va);
 	memory.stats.cow_copies++;
 	memory.stats.cow_pages += got;
 	memory_unlock();
@@ -153,10 +152,12 @@ enum space_result cow_fault(struct space *s, uint64_t va, const struct kx_region
 	}
 	if (pde && !large && *pde & PTE_P)
 		heat = *table_heat(table_of(*pde));
+	pages = near_limit ? 1 : stream_window(s, va, COW_WINDOW, heat);
+	if (!large && pages <= COW_WINDOW * 2)
+		ahead_note(s, va);
 	memory_unlock();
 	if (!pde)
 		return SPACE_NO_MEMORY;
-	pages = near_limit ? 1 : stream_window(s, va, COW_WINDOW, heat);
 	if (pages == WINDOW_MAX && region_covers_block(r, va) && (large ? copy_block(s, va, pde, r) : block_promote(s, va, r))) {
 		stream_note(s, start, end, pages);
 		return SPACE_RESOLVED;

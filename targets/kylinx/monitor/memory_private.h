@@ -45,12 +45,22 @@ struct memory {
 	const uint8_t *image;
 	uint32_t root_shared;  /* PML4 template: shared entries only */
 	uint64_t commons_bytes;
+	bool wake;             /* the background thread has work */
 	struct memory_stats stats; /* counters only */
 };
 extern struct memory memory;
 
 static inline void memory_lock(void) { pthread_mutex_lock(&memory.lock); }
-static inline void memory_unlock(void) { pthread_mutex_unlock(&memory.lock); }
+void tables_signal(void);
+static inline void memory_unlock(void)
+{
+	bool wake = memory.wake; /* the background thread would only run into the lock if it were woken before */
+
+	memory.wake = false;
+	pthread_mutex_unlock(&memory.lock);
+	if (wake)
+		tables_signal();
+}
 bool memory_charge(uint64_t frames);   /* lock held; false: over the limit */
 static inline void memory_uncharge(uint64_t frames) { memory.used -= frames; }
 
@@ -93,7 +103,6 @@ bool table_sparse(uint32_t table);          /* lies in a slab that a few tables 
 bool tables_pressed(void);                  /* many slabs are pinned so */
 void entry_put(uint64_t entry, int level);  /* what an entry holds */
 uint64_t tables_live(void);
-void tables_wake(void);                     /* the background thread: something to recycle or trim */
 extern __thread bool tables_beyond_limit;   /* giving memory back must not fail for want of a table */
 
 /* ---- spaces ---- */

@@ -18,13 +18,14 @@
 #define SLAB_MEMSLOT 1024     /* id of slab 0's; other ranges use those below */
 #define READY_LOW 3
 #define READY_POPULATED 4     /* recycled slabs beyond these give their memory back */
+#define AHEAD 32              /* pages of a slab for copies that get memory before they are wanted */
 #ifndef SPARSE_MAX
 #define SPARSE_MAX 4          /* pinned slabs that are borne */
 #endif
 #define TRIM_SECONDS 2
 
 enum slab_state { SLAB_UNUSED, SLAB_READY, SLAB_CURRENT, SLAB_FULL, SLAB_ZAPPING };
-struct slab { uint16_t live, next, capacity; uint8_t state; bool dirty; };
+struct slab { uint16_t live, next, capacity, touched; uint8_t state; bool dirty; }; /* touched: pages the host has found memory for */
 struct table { uint32_t refs; uint8_t heat; uint64_t stamp; };
 
 static struct slab slabs[SLABS_MAX];
@@ -96,6 +97,22 @@ static void slab_recycle(void)
 	ready[ready_count++] = at;
 }
 
+/* Memory for the next pages of the slab that copies come from, so that a fork does not wait for it; lock held, dropped meanwhile. */
+static bool slab_touch(void)
+{
+	uint32_t at = current[true] - 1;
+	uint64_t from;
+
+	if (!current[true] || slabs[at].dirty || slabs[at].next + AHEAD / 2 <= slabs[at].touched || slabs[at].touched >= SLAB_TABLES)
+		return false;
+	from = (uint64_t)at * SLAB_TABLES + slabs[at].touched;
+	slabs[at].touched += AHEAD;
+	memory_unlock();
+	madvise(host + from * KX_PAGE, AHEAD * KX_PAGE, MADV_POPULATE_WRITE);
+	memory_lock();
+	return true;
+}
+
 static void *recycler(void *unused)
 {
 	struct timespec when;
@@ -110,7 +127,7 @@ static void *recycler(void *unused)
 			slab_recycle();
 			continue;
 		}
-		if (ready_count < READY_LOW && slab_add())
+		if (slab_touch() || (ready_count < READY_LOW && slab_add()))
 			continue;
 		/* touching memory that the host has to find is dear: what is free stays a while, it may be wanted again */
 		clock_gettime(CLOCK_REALTIME, &when);
@@ -126,7 +143,7 @@ static void *recycler(void *unused)
 	return NULL;
 }
 
-void tables_wake(void)
+void tables_signal(void)
 {
 	pthread_cond_signal(&work);
 }
@@ -170,7 +187,7 @@ uint32_t table_new(bool copy, bool zero)
 			slabs[current[copy] - 1].state = SLAB_CURRENT;
 			slabs[current[copy] - 1].capacity = copy ? SLAB_TABLES : SLAB_FEW;
 			if (ready_count < READY_LOW)
-				tables_wake();
+				memory.wake = true;
 		}
 	}
 	at = current[copy] - 1;
@@ -178,6 +195,8 @@ uint32_t table_new(bool copy, bool zero)
 	at = at * SLAB_TABLES + s->next++;
 	s->live++;
 	live++;
+	if (copy && !s->dirty && s->next + AHEAD / 2 > s->touched && s->touched < SLAB_TABLES)
+		memory.wake = true;
 	if (s->next == s->capacity) {
 		s->state = SLAB_FULL;
 		current[copy] = 0;
@@ -200,7 +219,7 @@ void table_release(uint32_t table)
 	if (!s->live && s->state == SLAB_FULL) {
 		s->state = SLAB_ZAPPING;
 		empty[empty_count++] = table / SLAB_TABLES;
-		tables_wake();
+		memory.wake = true;
 	} else {
 		sparse_slabs += is_sparse(s);
 	}
