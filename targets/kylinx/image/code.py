@@ -1,8 +1,8 @@
 """Which bytes of an ELF are code, and which addresses jumps may lead to.
 
 Functions come from the unwind tables (.eh_frame by its binary search table: DWARF 5, 6.4; LSB Core, 10.6)
-and from symbols. Jump targets are over-estimated: bytes that look like a jump, a table or a pointer count as
-one. That can only leave a site unpatched."""
+and from symbols. Jump targets are over-estimated: bytes that look like a jump count as one until its place
+is disassembled, words that look like a pointer or a table always. That can only leave a site unpatched."""
 
 import struct
 from bisect import bisect_right
@@ -19,6 +19,7 @@ from targets.kylinx.image.elf import DT_RELA, DT_RELASZ, ET_EXEC, PF_X, PT_GNU_E
 
 _MOST_FUNCTIONS = 1 << 21
 _MOST_TABLE = 4096  # entries of a switch
+NO_CODE = -1
 Addresses = NDArray[np.int64]
 
 
@@ -133,30 +134,51 @@ def _skip_leb(data: bytes, at: int) -> int:
     return at + 1
 
 
-def far_targets(elf: Elf, text: Segment, ranges: Ranges) -> Addresses:
-    """Addresses in the text that a call, a jump of 32 bits, a switch, a pointer, a relocation may lead to."""
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Sorted by target. ``sources``: the address in the code whose bytes look like a jump, or `NO_CODE`."""
+
+    targets: Addresses
+    sources: Addresses
+
+    def inside(self, low: int, high: int) -> Iterator[tuple[int, int]]:
+        """(target, source) of those in [low, high)."""
+        at = int(self.targets.searchsorted(low))
+        while at < len(self.targets) and int(self.targets[at]) < high:
+            yield int(self.targets[at]), int(self.sources[at])
+            at += 1
+
+
+def far_targets(elf: Elf, text: Segment, ranges: Ranges) -> Targets:
+    """Where in the text a call, a jump of 32 bits, a switch, a pointer, a relocation may lead to."""
     low, high = text.vaddr, text.vaddr + text.file_bytes
     code = np.frombuffer(elf.data, np.uint8, text.file_bytes, text.offset)
-    found = [np.array([elf.entry, *ranges.starts], np.int64)]
+    data = [np.array([elf.entry, *ranges.starts], np.int64), _pointers(elf), _relocations(elf)]
+    found: list[tuple[Addresses, Addresses]] = []
     words = _every_int32(code)
     count = len(words)  # words[i] is at code[i:i+4]
     if count > 8:
         near = np.flatnonzero((code[: count - 1] == 0xE8) | (code[: count - 1] == 0xE9))
-        found.append(low + near + 5 + words[near + 1])
+        found.append((low + near + 5 + words[near + 1], low + near))
         conditional = np.flatnonzero((code[: count - 2] == 0x0F) & ((code[1 : count - 1] & 0xF0) == 0x80))
-        found.append(low + conditional + 6 + words[conditional + 2])
+        found.append((low + conditional + 6 + words[conditional + 2], low + conditional))
         loads = np.flatnonzero(
             ((code[: count - 3] & 0xFB) == 0x48)
             & (code[1 : count - 2] == 0x8D)
             & ((code[2 : count - 1] & 0xC7) == 0x05)
         )
         taken = low + loads + 7 + words[loads + 3]
-        found += [taken, _switch_targets(elf, np.unique(taken), low, high)]
+        found.append((taken, low + loads))
+        data.append(_switch_targets(elf, np.unique(taken), low, high))
         if elf.type == ET_EXEC:
-            found.append(words)
-    found += [_pointers(elf), _relocations(elf)]
-    every = np.concatenate(found)
-    return np.unique(every[(every >= low) & (every < high)])
+            data.append(words)
+    found += [(targets, np.full(len(targets), NO_CODE, np.int64)) for targets in data]
+    targets = np.concatenate([targets for targets, _ in found])
+    sources = np.concatenate([sources for _, sources in found])
+    inside = (targets >= low) & (targets < high)
+    targets, sources = targets[inside], sources[inside]
+    order = np.argsort(targets, kind="stable")
+    return Targets(targets[order], sources[order])
 
 
 def _every_int32(code: NDArray[np.uint8]) -> Addresses:

@@ -4,14 +4,14 @@ A jump of 32 bits takes 5 bytes, `syscall` has 2: a site's region is `syscall` a
 instructions, of which none but the first may be a jump's target. Neighbours before it are preferred: then the
 call returns into the program's own text, where unwinders know their way."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import capstone
 from capstone import x86
 
-from targets.kylinx.image.code import Addresses, Ranges, far_targets, functions
+from targets.kylinx.image.code import NO_CODE, Ranges, Targets, far_targets, functions
 from targets.kylinx.image.elf import Elf, Segment
 
 SYSCALL = b"\x0f\x05"
@@ -59,7 +59,7 @@ class _Text:
         self.low = segment.vaddr
         self.data = elf.data[segment.offset : segment.offset + segment.file_bytes]
         self.ranges: Ranges = functions(elf, segment)
-        self._far: Addresses | None = None
+        self._far: Targets | None = None
         self._elf, self._segment = elf, segment
         self._engine = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
         self._engine.detail = True
@@ -96,8 +96,7 @@ class _Text:
         """Whether a jump may lead behind the first byte of [start, end)."""
         if self._far is None:
             self._far = far_targets(self._elf, self._segment, self.ranges)
-        at = int(self._far.searchsorted(start + 1))
-        if at < len(self._far) and int(self._far[at]) < end:
+        if any(self._is_jump(source, target) for target, source in self._far.inside(start + 1, end)):
             return True
         low, high = start - _NEAR, end + _NEAR
         covered = [*self.ranges.overlapping(low, high)]
@@ -105,6 +104,19 @@ class _Text:
             if any(start < target < end for target in _direct_targets(self.code(first, last), low, high)):
                 return True
         return any(start < target < end for target in self._uncovered(covered, low, high))
+
+    def _is_jump(self, source: int, target: int) -> bool:
+        """Whether the bytes at ``source`` are what they look like: of an instruction with this target."""
+        if source == NO_CODE:
+            return True
+        code = self.function_of(source)
+        index = bisect_right(code, source, key=lambda one: one.address) - 1
+        if index < 0 or code[index].address + code[index].size <= source:
+            return True  # not known to be code: it may be
+        one = code[index]
+        if one.id == x86.X86_INS_LEA:
+            return bool(one.address + one.size + one.disp == target)
+        return bool(one.operands and one.operands[0].type == x86.X86_OP_IMM and one.operands[0].imm == target)
 
     def _uncovered(self, covered: Sequence[tuple[int, int]], low: int, high: int) -> Iterator[int]:
         """Targets of all bytes outside functions that look like a jump of 8 bits."""
@@ -167,7 +179,7 @@ def _choose(text: _Text, code: list[capstone.CsInsn], index: int, taken: int) ->
         end = after[-1].address + after[-1].size if after else address + 2
         for ahead in range(_MOST_NEIGHBOURS + 1):
             before = code[max(0, index - ahead) : index]
-            if len(before) < ahead or not all(_movable(one) for one in before):
+            if len(before) < ahead or not all(_movable(one) or _conditional(one) for one in before):
                 break
             start = before[0].address if before else address
             if start < taken:
@@ -204,17 +216,17 @@ def _movable(one: capstone.CsInsn) -> bool:
     return not set(one.groups) & (_BRANCH | _NEVER) and one.id not in stays
 
 
+def _conditional(one: capstone.CsInsn) -> bool:
+    """A conditional jump, which can be written anew elsewhere."""
+    opcode = bytes(one.bytes)
+    return opcode[0] & 0xF0 == 0x70 or (opcode[0] == 0x0F and opcode[1] & 0xF0 == 0x80)
+
+
 def _rewritable(one: capstone.CsInsn) -> bool:
     """A jump that can be written anew elsewhere, or a plain return."""
     if one.id == x86.X86_INS_RET:
         return bytes(one.bytes) in (b"\xc3", b"\xf3\xc3")
-    opcode = bytes(one.bytes)
-    return (
-        opcode[0] == 0xEB
-        or opcode[0] == 0xE9
-        or opcode[0] & 0xF0 == 0x70
-        or (opcode[0] == 0x0F and opcode[1] & 0xF0 == 0x80)
-    )
+    return _conditional(one) or one.bytes[0] in (0xEB, 0xE9)
 
 
 def _padding(text: _Text, after: list[capstone.CsInsn], end: int, wanted: int) -> bool:

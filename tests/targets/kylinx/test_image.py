@@ -197,9 +197,7 @@ def test_patched_copy_disassembles_to_what_is_meant(path: Path, least: int) -> N
         assert made.span <= at < made.span + len(made.trampolines)
         code = list(engine.disasm(made.trampolines[at - made.span :][:80], at))
         for moved in site.before:
-            copy = code.pop(0)
-            assert (copy.mnemonic, copy.size) == (moved.mnemonic, moved.size)
-            assert effective(copy) == effective(moved)
+            assert effective(code.pop(0)) == effective(moved)
         lea, leave = code.pop(0), code.pop(0)
         assert (lea.id, lea.reg_name(lea.operands[0].reg)) == (x86.X86_INS_LEA, "rcx")
         assert leave.op_str == "qword ptr gs:[8]"
