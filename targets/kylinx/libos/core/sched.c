@@ -4,8 +4,8 @@
 
 #define SLICE_NS 6000000         /* of a thread while others of its process are ready */
 #define WAKE_SLICE_NS 500000     /* after so long it makes room for one that another pVM has just woken */
-#define SPIN_MIN_NS 3000
-#define SPIN_MAX_NS 50000        /* about what waiting and being woken by the monitor costs, twice */
+#define SPIN_FIRST_NS 10000
+#define SPIN_MAX_NS 200000       /* waiting and being woken by the monitor takes half of it and more, on a software KVM */
 
 u32 active_slots;
 static u64 slots_seen[KX_MAX_SLOTS / 64];
@@ -97,17 +97,21 @@ void sched_account(struct task *t)
 	t->started_ns = now;
 }
 
-/* Watch for work for a while, if the host has a CPU to spare for it: a wake-up then costs no hypercall. */
+static bool cpu_to_spare(void)
+{
+	return __atomic_load_n(&active_slots, __ATOMIC_RELAXED) <= boot_info->cpus && boot_info->cpus > 1;
+}
+
+/* Watch for work for a while, as long as the host has a CPU to spare for it: a wake-up then costs no hypercall. */
 static bool spin(struct runq *rq, struct kx_vcpu *v)
 {
-	if (__atomic_load_n(&active_slots, __ATOMIC_RELAXED) > boot_info->cpus || boot_info->cpus < 2)
+	if (!rq->spin_ns || !cpu_to_spare())
 		return false;
-	u64 end = now_mono_ns() + rq->spin_ns, timer = timers_next(rq), now;
+	u64 now = now_mono_ns(), end = now + rq->spin_ns, timer = timers_next(rq);
 	do {
 		for (u32 i = 0; i < 8; i++) {
 			if (__atomic_load_n(&rq->ready_count, __ATOMIC_RELAXED) || __atomic_load_n(&v->attention, __ATOMIC_RELAXED)) {
 				rq->spins_won++;
-				rq->spin_ns = rq->spin_ns + 5000 < SPIN_MAX_NS ? rq->spin_ns + 5000 : SPIN_MAX_NS;
 				return true;
 			}
 			cpu_pause();
@@ -115,16 +119,25 @@ static bool spin(struct runq *rq, struct kx_vcpu *v)
 		now = now_mono_ns();
 		if (now >= timer)
 			return true;
-	} while (now < end);
+	} while (now < end && cpu_to_spare());
 	rq->spins_lost++;
-	rq->spin_ns = rq->spin_ns * 3 / 4 > SPIN_MIN_NS ? rq->spin_ns * 3 / 4 : SPIN_MIN_NS;
 	return false;
+}
+
+/* As hypervisors do it: what came so soon that watching would have met it makes the next watch longer, what did not shorter. */
+static void spin_adapt(struct runq *rq, u64 idle_ns)
+{
+	if (idle_ns > SPIN_MAX_NS)
+		rq->spin_ns = rq->spin_ns > SPIN_FIRST_NS ? rq->spin_ns / 2 : 0;
+	else if (idle_ns > rq->spin_ns)
+		rq->spin_ns = !rq->spin_ns ? SPIN_FIRST_NS : rq->spin_ns * 2 < SPIN_MAX_NS ? rq->spin_ns * 2 : SPIN_MAX_NS;
 }
 
 /* rq->lock held, nothing was ready: come back with the lock held when something may be. */
 static void idle(struct runq *rq)
 {
 	struct kx_vcpu *v = this_vcpu();
+	u64 begin = now_mono_ns();
 	v->state = KX_SLOT_SPINNING;
 	unlock(&rq->lock);
 	bool found = spin(rq, v);
@@ -148,6 +161,7 @@ static void idle(struct runq *rq)
 	rq->halts++;
 	hypercall(KX_HC_WAIT, events, deadline, 0, 0, 0);
 	__atomic_add_fetch(&active_slots, 1, __ATOMIC_RELAXED);
+	spin_adapt(rq, now_mono_ns() - begin);
 	lock(&rq->lock);
 	v->state = KX_SLOT_RUNNING;
 }
@@ -350,7 +364,7 @@ void slot_begin(u32 slot)
 	bool counted = rq->counted;
 	memset(rq, 0, sizeof *rq);
 	rq->slot = slot;
-	rq->spin_ns = SPIN_MAX_NS / 2;
+	rq->spin_ns = SPIN_MAX_NS / 4;
 	list_init(&rq->ready);
 	timers_init(rq);
 	rq->counted = rq->started = true;
