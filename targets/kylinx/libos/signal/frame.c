@@ -48,6 +48,7 @@ static long push_fpu(u64 at)
 		return -EFAULT;
 	struct _fpstate *fp = aligned(buffer);
 	fpu_save(fp);
+	*(u64 *)((char *)fp + XSAVE_LEGACY) |= XSTATE_LEGACY_BITS; /* a handler may write these registers, even if they were initial */
 	fp->sw_reserved = (struct _fpx_sw_bytes){
 		.magic1 = FP_XSTATE_MAGIC1,
 		.extended_size = (u32)bytes,
