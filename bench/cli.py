@@ -345,22 +345,29 @@ def clean(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Remove what killed runs left: processes, namespaces, taps, cgroups. Living runs are not touched."""
+    """Remove what killed runs and families left: processes, namespaces, cgroups. The living stay."""
     import shutil
 
     from bench.engine import demand_root
     from bench.scratch import left_behind
+    from targets.kylinx.toolstack import families, limits
     from targets.lab import leftovers, remove
 
     demand_root()
     folders = left_behind()
     found = leftovers()
+    lost, groups = families.lost(), families.stray_groups()
     if not dry_run:
+        for one in lost:
+            families.destroy(one)
+        for name in groups:
+            limits.existing(name).remove()
         remove(found)
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
     listed = [(str(item.kind), str(item.name)) for item in found]
     listed += [("folder", str(folder)) for folder in folders]
+    listed += [("family", one.name) for one in lost] + [("control group", name) for name in groups]
     if json:
         print_json([{"kind": kind, "name": name} for kind, name in listed])
     for kind, name in [] if json else listed:

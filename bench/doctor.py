@@ -41,9 +41,17 @@ def examine() -> Iterator[Finding]:
         _kvm,
         "enable virtualisation in the firmware or nested KVM on the host; modprobe kvm-amd or kvm-intel",
     )
+    yield _pvms()
     yield from _probing()
     for program, (flag, package) in _PROGRAMS.items():
         yield _program(program, flag, package)
+
+
+def _pvms() -> Finding:
+    from targets.kylinx import host
+
+    why, _, remedy = host.missing().partition("; ")
+    return Finding("pVMs", not why, why or "KVM has all that KylinX needs", remedy)
 
 
 def _probing() -> Iterator[Finding]:

@@ -7,6 +7,7 @@ import select
 import signal
 import socket
 import sys
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -236,11 +237,11 @@ def stats(name: NameArgument, json: JsonOption = False) -> None:
     for section, values in answer.items():
         if isinstance(values, dict):
             rows = [
-                (key, value if not isinstance(value, dict) else _flat(value)) for key, value in values.items()
+                (key, _flat(value) if isinstance(value, dict) else value) for key, value in values.items()
             ]
             print_table(f"[bold]{section}[/]", ["", ""], rows)
-        else:
-            print_table(f"[bold]{section}[/]", [""], [(values,)])
+    if answer.get("libos") is None:
+        out.print("libos: no pVM is alive to tell")
 
 
 @app.command()
@@ -279,7 +280,10 @@ def console(
     if state["state"] == "running":
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.connect(str(one.console))
-            with contextlib.suppress(KeyboardInterrupt):
+            with (
+                contextlib.suppress(KeyboardInterrupt),
+                _plain_terminal(bool(state.get("tty")) and not no_input),
+            ):
                 _copy(connection, None if no_input else 0)
     elif one.tail.exists():
         _write_all(1, one.tail.read_bytes())
@@ -430,6 +434,22 @@ def _mib(count: int | None) -> str:
 
 def _flat(values: dict[str, Any]) -> str:
     return ", ".join(f"{key} {value}" for key, value in values.items()) or "none"
+
+
+@contextmanager
+def _plain_terminal(wanted: bool) -> Iterator[None]:
+    """Our terminal passes each key on and shows nothing by itself: the family's terminal does."""
+    if not wanted or not os.isatty(0):
+        yield
+        return
+    before = termios.tcgetattr(0)
+    plain = termios.tcgetattr(0)
+    plain[3] &= ~(termios.ICANON | termios.ECHO)
+    termios.tcsetattr(0, termios.TCSADRAIN, plain)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(0, termios.TCSADRAIN, before)
 
 
 def _copy(connection: socket.socket, source: int | None) -> None:

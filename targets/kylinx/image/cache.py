@@ -3,6 +3,8 @@
 import fcntl
 import hashlib
 import json
+import os
+import time
 from pathlib import Path
 
 from targets.kylinx.image.builder import CACHE, Image, Request, build_image, find_program
@@ -10,6 +12,8 @@ from targets.kylinx.image.reader import check_header, manifest_path
 from vocabulary.errors import TargetError
 
 IMAGES = CACHE / "images"
+MOST_BYTES = 4 << 30
+_KEEP_S = 3600
 _HERE = Path(__file__).parent
 
 
@@ -27,7 +31,24 @@ def cached_image(request: Request) -> Image:
     out.parent.mkdir(parents=True, exist_ok=True)
     with out.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return fresh(out) or build_image(request, out)
+        found = fresh(out)
+        if found:
+            os.utime(out)  # when it was last used
+            return found
+        _make_room()
+        return build_image(request, out)
+
+
+def _make_room() -> None:
+    """Images that were not used for an hour go, the longest unused first, until the rest fits."""
+    images = sorted((path.stat().st_mtime, path) for path in IMAGES.glob("*-*.kximage"))
+    total = sum(path.stat().st_blocks * 512 for _, path in images)
+    for used, path in images:
+        if total <= MOST_BYTES or time.time() - used < _KEEP_S:
+            return
+        total -= path.stat().st_blocks * 512
+        for file in (path, manifest_path(path), path.with_suffix(".lock")):
+            file.unlink(missing_ok=True)
 
 
 def fresh(path: Path) -> Image | None:

@@ -212,3 +212,15 @@ def destroy(one: Family) -> None:
 def lost() -> list[Family]:
     """Families whose keeper was killed: what they left can be removed by `destroy`."""
     return [one for one in families() if one.state()["state"] == "lost"]
+
+
+def stray_groups() -> list[str]:
+    """Names of control groups with nobody in them that no family and no running `pvm run` owns."""
+    known = {one.name for one in families()}
+    found = []
+    for name in limits.names():
+        runner = name.removeprefix("run-")
+        alive = name in known or (runner.isdigit() and Path("/proc", runner).exists())
+        if not alive and not limits.existing(name).pids():
+            found.append(name)
+    return found

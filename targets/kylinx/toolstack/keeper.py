@@ -56,6 +56,7 @@ class Keeper:
             "keeper": os.getpid(),
             "image": str(wanted.options.image),
             "program": list(wanted.arguments),
+            "tty": wanted.tty,
             "created_s": time.time(),
             "status": None,
             "faults": [],

@@ -75,6 +75,15 @@ def existing(name: str) -> Group:
     return Group([d for d in (_v2_directory(name), *_v1_directories(name).values()) if d and d.is_dir()])
 
 
+def names() -> list[str]:
+    """Of all families and runs that have a group now."""
+    parents = {
+        directory.parent for directory in (_v2_directory("x"), *_v1_directories("x").values()) if directory
+    }
+    found = {path.name.removeprefix(PREFIX) for parent in parents for path in parent.glob(f"{PREFIX}*")}
+    return sorted(found)
+
+
 def make(name: str, limits: Limits) -> Group:
     """A fresh group for the family. Never raises: what cannot be limited is told in ``unlimited``."""
     wanted = {
