@@ -17,7 +17,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from targets.kylinx import abi
-from targets.kylinx.image import Image, ImageReader, Request, build_image, check_image, find_program
+from targets.kylinx.image import (
+    Image,
+    ImageReader,
+    Request,
+    build_image,
+    cache,
+    cached_image,
+    check_image,
+    find_program,
+    manifest_path,
+)
 from targets.kylinx.image.elf import PAGE, Elf
 from targets.kylinx.image.linker import Linker, Requester, read_cache
 from targets.kylinx.image.patch import Patched, patch, patch_cached
@@ -165,6 +175,42 @@ def test_cache_of_ld_so_agrees_with_ldconfig() -> None:
 @given(st.binary(max_size=300))
 def test_cache_of_ld_so_hostile(noise: bytes) -> None:
     read_cache(b"glibc-ld.so.cache1.1" + noise)
+
+
+def test_kept_until_something_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "IMAGES", tmp_path / "images")
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "file").write_text("one")
+    request = Request(("true",), (tree,), name="kept")
+
+    def made() -> tuple[Path, int, bytes]:
+        image = cached_image(request)
+        return image.path, image.path.stat().st_ino, entries(image.path)[str(tree / "file")].data
+
+    first = made()
+    assert made() == first
+    (tree / "file").write_text("other")
+    second = made()
+    assert (second[0], second[2]) == (first[0], b"other") and second[1] != first[1]
+    (tree / "more").touch()  # nothing that is in the image has changed
+    third = made()
+    assert third[1] != second[1] and str(tree / "more") in entries(third[0])
+    third[0].write_bytes(third[0].read_bytes()[:-1])  # cut off
+    assert made()[1] != third[1]
+    assert cached_image(Request(("true",), name="kept")).path != first[0]
+
+
+def test_cache_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "IMAGES", tmp_path)
+    paths = [cached_image(Request((name,), name="room")).path for name in ("true", "false", "echo")]
+    old = paths[0].stat().st_mtime - 7200
+    for number, path in enumerate(paths[:2]):
+        os.utime(path, (old + number, old + number))
+    monkeypatch.setattr(cache, "MOST_BYTES", int(2.5 * paths[0].stat().st_blocks * 512))
+    cached_image(Request(("sleep",), name="room"))
+    assert [path.exists() for path in paths] == [False, True, True]
+    assert not manifest_path(paths[0]).exists()
 
 
 # ---- patching

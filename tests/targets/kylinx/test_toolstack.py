@@ -394,7 +394,9 @@ def test_killed_run_takes_its_monitor_along(image: Path) -> None:
     while any(Path(f"/proc/{pid}").exists() for pid in monitors) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not group.pids()
+    assert f"run-{child.pid}" in families.stray_groups()
     group.remove()
+    assert f"run-{child.pid}" not in limits.names()
 
 
 @pytest.mark.root
@@ -449,8 +451,9 @@ def test_killed_keeper_is_seen_and_cleaned(image: Path, name: str) -> None:
         time.sleep(0.01)
     assert not Path(f"/proc/{state['monitor']}").exists()
     assert one.state()["state"] == "lost" and name in [lost.name for lost in families.lost()]
-    families.destroy(one)
-    assert not one.folder.exists()
+    done = kxbench("clean")
+    assert f"removed family {name}" in done.stdout
+    assert not one.folder.exists() and name not in limits.names()
 
 
 @pytest.mark.root
