@@ -103,6 +103,7 @@
 #define KX_ATTENTION_STATS 8
 #define KX_ATTENTION_KILL 16 /* from the toolstack: end this pVM as by SIGKILL */
 #define KX_ATTENTION_CONSOLE 32
+#define KX_ATTENTION_GONE 64 /* the monitor ended a pVM on its own account: see kx_boot.gone */
 
 /* ---- Page-table bits of the region table ---------------------------------------------------------------------- */
 #define KX_PROT_READ 1
@@ -222,6 +223,7 @@ struct kx_boot {
 	uint64_t xfeatures;      /* XCR0 */
 	uint32_t xsave_bytes, shares;
 	struct kx_share share[KX_MAX_SHARES];
+	uint64_t gone[KX_MAX_SLOTS / 64]; /* a bit for each slot whose pVM the monitor ended and that is never used again */
 };
 
 /* A program to start, written by the monitor at KX_VCPU_SPAWN of a fresh slot: argc then envc strings, each ended by NUL,

@@ -16,7 +16,7 @@ void request_attention(struct task *t, u32 bits)
 	if ((before & bits) == bits)
 		return; /* whoever set them kicks */
 	if (v != this_vcpu() && __atomic_load_n(&v->in_user, __ATOMIC_SEQ_CST))
-		hypercall(KX_HC_KICK, rq->slot, 0, 0, 0, 0);
+		call_slot(KX_HC_KICK, rq->slot);
 }
 
 /* What concerns the family or this slot's process, not the thread that happens to run. */
@@ -28,6 +28,8 @@ void attention_family(u32 bits)
 		stats_report();
 	if (bits & KX_ATTENTION_KILL)
 		slot_kill();
+	if (bits & KX_ATTENTION_GONE)
+		slots_gone();
 }
 
 /* From the toolstack: as by SIGKILL, for every process that runs here (one, and those a vfork has lent the slot to). */
@@ -41,6 +43,29 @@ void slot_kill(void)
 			signal_send_proc(p, SIGKILL, NULL);
 	}
 	unlock(&family.tree);
+}
+
+/* The monitor ended pVMs that could not go on: their processes were killed, as far as their parents can tell. Whoever sees a
+ * slot's bit first does it; the slot is not used again. */
+void slots_gone(void)
+{
+	static u64 done[KX_MAX_SLOTS / 64];
+	for (u32 slot = 0; slot < KX_MAX_SLOTS; slot++) {
+		u64 bit = 1ull << slot % 64;
+		if (!(__atomic_load_n(&boot_info->gone[slot / 64], __ATOMIC_ACQUIRE) & bit) ||
+			__atomic_fetch_or(&done[slot / 64], bit, __ATOMIC_ACQ_REL) & bit)
+			continue;
+		lock(&family.tree);
+		struct proc *gone = NULL;
+		list_for_each(node, &family.procs) {
+			struct proc *p = list_entry(node, struct proc, all_node);
+			if (p->slot == slot && !p->zombie)
+				gone = p;
+		}
+		unlock(&family.tree);
+		if (gone)
+			proc_gone(gone);
+	}
 }
 
 #define TASK_WORK (KX_ATTENTION_TIMER | KX_ATTENTION_RESCHED | ATTENTION_ARM)

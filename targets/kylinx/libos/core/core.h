@@ -34,6 +34,8 @@ struct runq {
 	bool fpu_clean;              /* what fpu_leave said last */
 	u64 spin_ns;                 /* how long an idle slot watches before it waits */
 	u64 switches, halts, spins_won, spins_lost;
+	u32 held, calls_due;         /* locks this slot holds; hypercalls put off until it holds none */
+	struct { u32 nr, slot; } call_due[8];
 	struct heap_cache heap;
 };
 #define RUNQ_OFFSET 0x400
@@ -46,6 +48,9 @@ static inline struct runq *this_runq(void) { return (struct runq *)((char *)this
 static inline u64 rdtsc(void) { u32 lo, hi; __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi)); return (u64)hi << 32 | lo; }
 static inline void cpu_pause(void) { __asm__ volatile("pause" ::: "memory"); }
 static inline u64 load64(const u64 *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
+
+/* lock.c: KX_HC_NOTIFY or KX_HC_KICK, as soon as no lock is held: the other slot would only wait for it */
+void call_slot(u32 nr, u32 slot);
 
 /* switch.S */
 void context_switch(void **save_rsp, void *load_rsp);
@@ -97,6 +102,7 @@ void thread_exit_if_due(void);   /* its process is ending: this thread with it *
 
 /* attention.c */
 void slot_kill(void);
+void slots_gone(void);
 void attention_family(u32 bits); /* STATS, CONSOLE: what any slot may do */
 void attention_set(u32 bits);    /* on this slot */
 

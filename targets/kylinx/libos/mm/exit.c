@@ -114,6 +114,15 @@ static void give_back(struct proc *p)
 	fs_put(fs);
 }
 
+/* p's pVM is no more, none of its threads will run. They may stand in queues still, so their stacks stay. */
+void proc_gone(struct proc *p)
+{
+	p->group_exiting = true;
+	give_back(p);
+	vfork_release(p);
+	publish(p, SIGKILL);
+}
+
 static void end_slot(void *status)
 {
 	slot_exit((u32)(u64)status);

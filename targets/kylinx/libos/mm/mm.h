@@ -131,6 +131,7 @@ void pid_insert(struct proc *);                        /* family.tree held */
 void pid_remove(struct proc *);
 void proc_put(struct proc *);
 static inline void proc_ref(struct proc *p) { ref_get(&p->refs); }
+void proc_gone(struct proc *);                         /* killed with its pVM by the monitor */
 void vfork_release(struct proc *);                     /* its parent goes on */
 
 /* ---- limits.c, random.c ---- */
