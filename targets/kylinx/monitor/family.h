@@ -64,6 +64,8 @@ struct vcpu {
 	bool killed_by_monitor;
 	bool shutdown_faults;                /* #PF arrives as KVM_EXIT_SHUTDOWN: small IDT limit */
 	uint64_t cr2_before;
+	uint64_t upcall_frame;               /* where the last one was written, and how many were each below the one before */
+	uint32_t nested_upcalls;
 	uint64_t timer_deadline;
 	uint64_t started_ns, cpu_at_start_ns;
 	uint64_t exits, hypercalls, faults;
@@ -95,12 +97,15 @@ struct trap { uint64_t *rip, *rflags, *rsp; };
 void trap_exception(struct vcpu *, uint32_t vector); /* exit from an exception stub */
 void trap_shutdown(struct vcpu *);                   /* exit by triple fault: an exception with small IDT limit */
 void trap_arm(struct vcpu *, bool fast);
+bool trap_in_libos(uint64_t rip);
+void trap_general_protection(struct vcpu *);
 void trap_kick(struct vcpu *);                       /* KVM_RUN was interrupted */
 
 int pool_start(void);
 struct vcpu *pool_take(void);            /* an idle vCPU, its thread waking up; NULL: the family's limit is reached */
 void pool_go(struct vcpu *, struct space *, const struct pvm_start *);
 void pool_call_off(struct vcpu *);
+void pool_retire(struct vcpu *);         /* from its own thread, which does not come back */
 void pool_put(struct vcpu *);            /* from its own thread, all cleared */
 
 /* ---- the family: family.c ------------------------------------------------------------------------------------------ */
@@ -119,7 +124,7 @@ struct family {
 	pthread_cond_t pool_wanted;
 	struct vcpu *free;
 	uint32_t free_count, live;
-	uint64_t made, recycled, forks, spawns, exits, generation;
+	uint64_t made, recycled, retired, forks, spawns, exits, generation;
 	uint64_t hypercalls[KX_HC_COUNT];
 	bool booted, confined;
 	bool lstar_stub, shutdown_faults, tsc_exact; /* by the self-test */

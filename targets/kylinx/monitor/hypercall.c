@@ -179,6 +179,10 @@ void hypercall_dispatch(struct vcpu *v)
 
 	for (int i = 0; i < 6; i++)
 		c.a[i] = area->hc_arg[i];
+	if (!trap_in_libos(vcpu_regs(v)->rip)) { /* the application's own: as any other port would do */
+		trap_general_protection(v);
+		return;
+	}
 	v->hypercalls++;
 	DTRACE_PROBE2(kxmonitor, hypercall, v->slot, nr);
 	if (nr >= KX_HC_COUNT) {

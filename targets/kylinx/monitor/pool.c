@@ -6,7 +6,7 @@
 /* Under pool_lock: may one more vCPU be made? The limit counts pVMs; a few vCPUs beyond it may be ending. */
 static bool room_for_one(void)
 {
-	return family.vcpu_count < family.max_pvms + family.settings->pool && family.vcpu_count < KX_MAX_SLOTS;
+	return family.vcpu_count - family.retired < family.max_pvms + family.settings->pool && family.vcpu_count < KX_MAX_SLOTS;
 }
 
 /* Called with pool_lock, which is let go while KVM works. -EAGAIN: no room, or KVM has no more. */
@@ -34,7 +34,7 @@ static void *maker(void *arg)
 	(void)arg;
 	pthread_mutex_lock(&family.pool_lock);
 	for (;;) {
-		uint32_t coming = family.vcpu_count - family.live - family.free_count;
+		uint32_t coming = family.vcpu_count - (uint32_t)family.retired - family.live - family.free_count;
 
 		if (family.free_count + coming >= family.settings->pool || !room_for_one() || make_one())
 			pthread_cond_wait(&family.pool_wanted, &family.pool_lock);
@@ -127,6 +127,15 @@ void pool_call_off(struct vcpu *v)
 {
 	__atomic_store_n(&v->phase, VCPU_IDLE, __ATOMIC_RELEASE);
 	give_back(v, true, false);
+}
+
+void pool_retire(struct vcpu *v)
+{
+	__atomic_store_n(&v->live, false, __ATOMIC_RELEASE);
+	pthread_mutex_lock(&family.pool_lock);
+	family.live--;
+	family.retired++;
+	pthread_mutex_unlock(&family.pool_lock);
 }
 
 void pool_put(struct vcpu *v)

@@ -6,11 +6,14 @@
 #include "family.h"
 
 #define VECTOR_DEBUG 1
+#define VECTOR_GENERAL_PROTECTION 13
 #define VECTOR_PAGE_FAULT 14
 #define ERROR_PRESENT 1
 #define ERROR_WRITE 2
 #define ERROR_FETCH 16
 #define RED_ZONE 128
+#define NESTED_MOST 8
+#define NESTED_BYTES 4096
 #define SENTINEL 0x5e1f                   /* no page fault leaves this in cr2 by accident: nothing is ever mapped so low */
 #define FLAGS_KEPT 0x244dd7ull           /* ID AC OF DF TF SF ZF AF PF CF and the fixed bit, of what the application had */
 #define RIP_STUB_RETURN 2                /* offset in a stub behind its out */
@@ -20,7 +23,7 @@ static bool has_error(uint32_t vector)
 	return vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30;
 }
 
-static bool in_libos(uint64_t rip)
+bool trap_in_libos(uint64_t rip)
 {
 	return rip >= KX_VA_TEXT && rip < memory_libos()->text_end; /* beyond: the vdso, the application's */
 }
@@ -34,19 +37,30 @@ static void write_frame(struct kx_frame *f, const struct kvm_regs *r, const stru
 		.vector = vector, .error = error, .cr2 = cr2 };
 }
 
+/* A LibOS whose upcalls fault in their turn walks down its stack and then over its heap: it is stopped before. */
+static bool runs_away(struct vcpu *v, uint64_t at, bool from_libos)
+{
+	bool deeper = from_libos && at < v->upcall_frame && v->upcall_frame - at < 2 * NESTED_BYTES;
+
+	v->nested_upcalls = deeper ? v->nested_upcalls + 1 : 0;
+	v->upcall_frame = at;
+	return v->nested_upcalls > NESTED_MOST;
+}
+
 /* Send the context to entry_upcall. The stack is the guest's word: checked to lie in the family's shared memory. */
 static void upcall(struct vcpu *v, struct trap *t, uint64_t vector, uint64_t error, uint64_t cr2)
 {
-	uint64_t top = in_libos(*t->rip) ? *t->rsp - RED_ZONE : __atomic_load_n(&v->area->stack_top, __ATOMIC_RELAXED);
+	bool from_libos = trap_in_libos(*t->rip);
+	uint64_t top = from_libos ? *t->rsp - RED_ZONE : __atomic_load_n(&v->area->stack_top, __ATOMIC_RELAXED);
 	uint64_t at = (top & ~15ull) - sizeof(struct kx_frame);
 	struct kx_frame *frame = memory_commons(at, sizeof *frame);
 
-	if (!frame) {
+	if (!frame || runs_away(v, at, from_libos)) {
 		char why[128];
 
-		snprintf(why, sizeof why, "exception %llu (error %llx, address %llx) at %llx with no LibOS stack (%llx)",
+		snprintf(why, sizeof why, "exception %llu (error %llx, address %llx) at %llx with %s (%llx)",
 			(unsigned long long)vector, (unsigned long long)error, (unsigned long long)cr2,
-			(unsigned long long)*t->rip, (unsigned long long)top);
+			(unsigned long long)*t->rip, frame ? "upcalls that never end" : "no LibOS stack", (unsigned long long)top);
 		vcpu_end(v, why);
 		return;
 	}
@@ -76,7 +90,7 @@ static void take_kick(struct vcpu *v, struct trap *t)
 	events_timer_due(v);
 	if (*t->rip >= libos->exit_begin && *t->rip < libos->exit_end)
 		*t->rip = libos->exit_restart;
-	else if (!in_libos(*t->rip))
+	else if (!trap_in_libos(*t->rip))
 		upcall(v, t, KX_VECTOR_KICK, 0, 0);
 }
 
@@ -107,12 +121,22 @@ static void exception(struct vcpu *v, struct trap *t, uint32_t vector, uint64_t 
 {
 	if (vector == VECTOR_PAGE_FAULT)
 		page_fault(v, t, error, vcpu_sregs(v)->cr2, false);
-	else if (vector == VECTOR_DEBUG && in_libos(*t->rip))
+	else if (vector == VECTOR_DEBUG && trap_in_libos(*t->rip))
 		*t->rflags &= ~(uint64_t)RFLAGS_TF; /* the application steps into the LibOS: not through it */
 	else
 		upcall(v, t, vector, error, 0);
 	if (!v->ended)
 		take_kick(v, t);
+}
+
+/* The application at the vCPU's registers did what only the LibOS may. */
+void trap_general_protection(struct vcpu *v)
+{
+	struct kvm_regs *r = vcpu_regs(v);
+	struct trap t = { (uint64_t *)&r->rip, (uint64_t *)&r->rflags, (uint64_t *)&r->rsp };
+
+	upcall(v, &t, VECTOR_GENERAL_PROTECTION, 0, 0);
+	v->dirty_regs = true;
 }
 
 /* The frame the CPU pushed on the exception stack of the vCPU's supervisor page: rip, cs, rflags, rsp, ss. */

@@ -368,7 +368,21 @@ static void pvm_begin(struct vcpu *v)
 	DTRACE_PROBE1(kxmonitor, fork_child, v->slot);
 }
 
-static void pvm_finish(struct vcpu *v)
+/* The LibOS had no say in this pVM's end: it may have held locks, its process has a parent that waits. The slot stays FREE for
+ * good, so that its locks can be seized, and the other pVMs are told. */
+static void tell_others(struct vcpu *v)
+{
+	__atomic_fetch_or(&memory_boot()->gone[v->slot / 64], 1ull << v->slot % 64, __ATOMIC_SEQ_CST);
+	for (uint32_t slot = 0; slot < family.vcpu_count; slot++) {
+		struct vcpu *other = family_live(slot);
+
+		if (other && other != v)
+			vcpu_attention(other, KX_ATTENTION_GONE);
+	}
+}
+
+/* false: the vCPU is not used again. */
+static bool pvm_finish(struct vcpu *v)
 {
 	if (log_debug)
 		log_line("slot %u: ended, status %x, after %llu us, %llu us of CPU, %llu exits, %llu hypercalls, %llu faults", v->slot,
@@ -387,12 +401,18 @@ static void pvm_finish(struct vcpu *v)
 	if (v->spawn_pages)
 		memory_slot_area_release(v->slot);
 	v->spawn_pages = false;
-	memory_slot_area(v->slot, false);    /* first page zeroed */
+	memory_slot_area(v->slot, false);    /* first page zeroed: its state is FREE */
 	v->area->slot = v->slot;
+	if (v->killed_by_monitor) {
+		tell_others(v);
+		pool_retire(v);
+		return false;
+	}
 	int r = reset(v);
 	if (r)
 		die("vCPU %u: cannot be cleared: %s", v->slot, strerror(-r));
 	pool_put(v);
+	return true;
 }
 
 /* A pooled thread is woken before its pVM is ready: it spins for a moment, then sleeps. */
@@ -435,9 +455,9 @@ static void *vcpu_thread(void *arg)
 			if (__atomic_load_n(&v->ending, __ATOMIC_ACQUIRE) && !v->ended)
 				vcpu_end(v, "killed from the control socket");
 		}
-		pvm_finish(v);
+		if (!pvm_finish(v))
+			return NULL;
 	}
-	return NULL;
 }
 
 static void catch_signal(void)
