@@ -69,4 +69,4 @@ CALL(432, fsmount) CALL(433, fspick) CALL(434, pidfd_open) CALL(435, clone3) CAL
 CALL(437, openat2) CALL(438, pidfd_getfd) CALL(439, faccessat2) CALL(440, process_madvise) CALL(441, epoll_pwait2)
 CALL(442, mount_setattr) CALL(443, quotactl_fd) CALL(444, landlock_create_ruleset) CALL(445, landlock_add_rule)
 CALL(446, landlock_restrict_self) CALL(447, memfd_secret) CALL(448, process_mrelease) CALL(449, futex_waitv)
-CALL(450, set_mempolicy_home_node)
+CALL(450, set_mempolicy_home_node) CALL(452, fchmodat2)

@@ -50,8 +50,10 @@ static long to_new_pvm(struct task *t, void *arg)
 	struct proc *proc = t->proc;
 	proc_ref(proc); /* it may come to its end over there */
 	long r = hypercall(KX_HC_FORK, (u64)t, KX_FORK_EMPTY, 0, (u64)p->mm->regions, p->mm->count);
-	if (r >= 0)
+	if (r >= 0) {
+		proc->execed = true; /* its parent may ask at once */
 		vfork_release(proc);
+	}
 	proc_put(proc);
 	return r;
 }
