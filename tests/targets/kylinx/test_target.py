@@ -16,6 +16,7 @@ from targets.lab import Lab, missing
 from vocabulary import Capability, Deployment, Service, ServiceKind, Target, TargetError, UnsupportedError
 from workloads import CASES, case_kind
 from workloads.micro import building as micro
+from workloads.micro.libraries import make_libraries, make_versions
 from workloads.protocol import parse
 
 pytestmark = pytest.mark.root
@@ -62,11 +63,12 @@ def test_micro_program(deployment: Deployment) -> None:
 def test_programs_see_their_siblings_and_files(deployment: Deployment) -> None:
     arguments = ["--iterations=5", "--method=spawn", "--image=static"]
     assert parse(deployment.run_micro(micro.BUILD / "exec", arguments, timeout_s=60), "exec")
-    from workloads.micro.libraries import make_libraries
-
     directory = make_libraries(3, 64)
     arguments = ["--iterations=4", "--libraries=3", f"--directory={directory}"]
     assert parse(deployment.run_micro(micro.BUILD / "dlopen", arguments, timeout_s=60), "dlopen")
+    first, second = make_versions(64)
+    arguments = ["--iterations=4", "--budget-ms=300", f"--library-v1={first}", f"--library-v2={second}"]
+    assert parse(deployment.run_micro(micro.BUILD / "update", arguments, timeout_s=60), "update")
 
 
 def test_exit_codes(deployment: Deployment, tmp_path: Path) -> None:
