@@ -1,4 +1,5 @@
 /* What somebody else wants of a slot: set in its area, looked at when it goes back to the application or is idle. */
+#include "../mm/mm.h"
 #include "core.h"
 
 void attention_set(u32 bits)

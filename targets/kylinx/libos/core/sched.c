@@ -61,7 +61,7 @@ static void ready_publish(struct runq *rq, struct task *t)
 	}
 	unlock(&rq->lock);
 	if (state == KX_SLOT_HALTED)
-		hypercall(KX_HC_NOTIFY, rq->slot, 0, 0, 0, 0);
+		call_slot(KX_HC_NOTIFY, rq->slot);
 	else if (own && slice_unarmed(rq))
 		attention_set(ATTENTION_ARM); /* two want the vCPU now: time slices begin */
 	else if (!own && busy && state == KX_SLOT_RUNNING)

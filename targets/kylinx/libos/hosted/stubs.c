@@ -25,6 +25,7 @@ WEAK long signal_send_proc(struct proc *p, int n, const struct kx_siginfo *i) { 
 WEAK void signal_flush(struct sigpending *s) { (void)s; }
 WEAK void proc_init_first(const struct kx_spawn *s) { (void)s; }
 WEAK long sys_clone(u64 f, u64 s, u32 *p, u32 *c, u64 t) { (void)f; (void)s; (void)p; (void)c; (void)t; return -ENOSYS; }
+WEAK void proc_gone(struct proc *p) { (void)p; }
 WEAK void proc_exit(u32 status) { panic("proc_exit(%u)", status); }
 
 WEAK void pid_insert(struct proc *p) { (void)p; }
