@@ -282,9 +282,10 @@ CASE(prctl, "PR_SET_NAME: cut to 15 characters, shown in /proc, inherited by for
 
 CASE(prctl, "PR_SET_PDEATHSIG: sent when the parent ends")
 {
-	int p[2], got;
+	int p[2], q[2], got;
 	char c;
 	OK(pipe(p));
+	OK(pipe(q));
 	CHILD(middle) {
 		CHILD(pid) {
 			sigset_t s;
@@ -298,14 +299,11 @@ CASE(prctl, "PR_SET_PDEATHSIG: sent when the parent ends")
 			EQ(sigwaitinfo(&s, NULL), SIGUSR1);
 			EQ(write(p[1], "d", 1), 1);
 		}
-		while (access("/proc/self", F_OK) == 0 && sched_yield() == 0) {
-			struct timespec t = { 0, 20000000 };
-			nanosleep(&t, NULL);
-			break;
-		}
+		EQ(read(q[0], &c, 1), 1);
 		_exit(pid < 0);
 	}
 	EQ(read(p[0], &c, 1), 1);
+	EQ(write(q[1], "x", 1), 1);
 	child_ok(middle);
 	EQ(read(p[0], &c, 1), 1);
 	EQ(c, 'd');
