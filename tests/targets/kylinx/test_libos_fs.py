@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from targets.kylinx.image import Request, build_image
 from targets.kylinx.image.tree import Tree
 from targets.kylinx.image.writer import write_image
 
@@ -98,8 +99,17 @@ def test_against_the_host(output: Path, memory_directory: Path, seed: int) -> No
     run(program, KX_HOST_DIR=memory_directory, KX_SEED=seed, KX_STEPS=10_000)
 
 
+def test_many_at_once(output: Path) -> None:
+    run(built(output, "fs_parallel"))
+
+
 def test_damaged_images(output: Path, sample: Path) -> None:
     run(built(output, "fs_image_fuzz"), KX_SAMPLE=sample, KX_STEPS=1000)
+
+
+def test_damaged_image_of_a_program(output: Path, tmp_path: Path) -> None:
+    image = build_image(Request(("true",)), tmp_path / "true.kximage")
+    run(built(output, "fs_image_fuzz"), KX_SAMPLE=image.path, KX_STEPS=200)
 
 
 def checksum(data: bytes) -> int:

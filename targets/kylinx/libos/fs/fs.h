@@ -103,7 +103,8 @@ struct inode {
 			u64 image_bytes;
 			u32 exec;               /* of the image, or KX_IMAGE_NONE */
 			u32 seals;              /* F_SEAL_*, of a memfd */
-			bool written;           /* has left the image */
+			u64 pages;              /* made by writing; with mapped, faults may have made more */
+			bool written, mapped;   /* written: has left the image */
 		} file;
 		struct {                    /* directory of the in-memory tree */
 			struct path **hash;
@@ -132,6 +133,7 @@ struct path {
 };
 
 extern struct lock rename_lock;
+extern u32 fs_live_inodes;              /* for tests of leaks */
 extern struct superblock root_sb, proc_sb, sys_sb, dev_sb, shm_sb, mqueue_sb, anon_sb;
 extern struct path *root_path;
 
@@ -145,6 +147,7 @@ long inode_permission_as(const struct inode *, u32 mask, u32 uid, u32 gid);
 bool inode_owner_or_root(const struct inode *);
 long path_getattr(struct path *, struct stat *);
 long path_setattr(struct path *, const struct attributes *);
+static inline bool superblock_read_only(const struct superblock *sb) { return sb->options[1] == 'o'; } /* "ro" */
 u64 superblock_ino(struct superblock *);
 struct path *path_create(struct path *parent, struct name, struct inode *); /* takes the inode's reference over; refs 1, not linked */
 static inline struct path *path_ref(struct path *p) { ref_get(&p->refs); return p; }
@@ -246,6 +249,7 @@ struct gen_node { /* a file or directory of /proc or /sys; arrays end with name 
 	long (*follow)(struct path *, struct path **out);         /* symlink that is no text */
 };
 extern const struct inode_ops gen_ops;
+u64 gen_ino(const struct gen_node *, u64 id, u64 id2);
 struct inode *gen_inode(struct superblock *, const struct gen_node *, u64 id, u64 id2);
 long gen_path(struct path *dir, struct name, const struct gen_node *, u64 id, u64 id2, struct path **out);
 void procfs_init(void);

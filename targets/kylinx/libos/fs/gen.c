@@ -33,6 +33,12 @@ static const struct gen_node *node_of(const struct inode *i)
 	return i->gen.node;
 }
 
+/* The same number at every look, and in listings. */
+u64 gen_ino(const struct gen_node *n, u64 id, u64 id2)
+{
+	return (((u64)n >> 3) & 0xffffff) + (id << 24) + (id2 << 44);
+}
+
 struct inode *gen_inode(struct superblock *sb, const struct gen_node *n, u64 id, u64 id2)
 {
 	struct inode *i = inode_create(sb, &gen_ops, n->mode);
@@ -42,8 +48,7 @@ struct inode *gen_inode(struct superblock *sb, const struct gen_node *n, u64 id,
 	i->gen.node = n;
 	i->gen.id = id;
 	i->gen.id2 = id2;
-	/* the same number at every look */
-	i->ino = (((u64)n >> 3) & 0xffffff) + (id << 24) + (id2 << 44);
+	i->ino = gen_ino(n, id, id2);
 	i->uid = i->gid = 0;
 	i->nlink = S_ISDIR(n->mode) ? 2 : 1;
 	return i;
@@ -93,7 +98,7 @@ static long gen_getdents(struct file *f, struct uio *u)
 		} else {
 			const struct gen_node *c = &node->children[f->pos - 2];
 
-			r = dirent_emit(u, f->inode->ino + f->pos, f->pos + 1, mode_to_dt(c->mode),
+			r = dirent_emit(u, gen_ino(c, f->inode->gen.id, f->inode->gen.id2), f->pos + 1, mode_to_dt(c->mode),
 					(struct name){ c->name, (u32)strlen(c->name) });
 		}
 	}

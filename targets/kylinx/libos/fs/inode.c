@@ -2,6 +2,7 @@
 #include "fs.h"
 
 struct lock rename_lock;
+u32 fs_live_inodes;
 struct superblock root_sb = { "tmpfs", "kylinx", "rw,noatime", TMPFS_MAGIC, 0x1001, 0 };
 struct superblock proc_sb = { "proc", "proc", "rw,nosuid,nodev,noexec,relatime", PROC_SUPER_MAGIC, 0x1002, 0 };
 struct superblock sys_sb = { "sysfs", "sysfs", "ro,nosuid,nodev,noexec,relatime", SYSFS_MAGIC, 0x1003, 0 };
@@ -22,6 +23,7 @@ struct inode *inode_create(struct superblock *sb, const struct inode_ops *ops, u
 
 	if (!i)
 		return NULL;
+	ref_get(&fs_live_inodes);
 	i->refs = i->nlink = 1;
 	i->mode = mode;
 	i->ops = ops;
@@ -42,6 +44,7 @@ void inode_put(struct inode *i)
 	if (i->ops->release)
 		i->ops->release(i);
 	locks_free(i->locks);
+	ref_put(&fs_live_inodes);
 	kfree(i);
 }
 

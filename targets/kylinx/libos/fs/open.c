@@ -88,7 +88,7 @@ static long open_last(struct walk *w, u32 flags, u32 mode, struct file **out, bo
 	if (r == -ENOENT) {
 		r = create_child(w->at, w->last, mode, &p);
 		created = !r;
-		*again = r == -EEXIST && !(flags & O_EXCL); /* somebody was quicker */
+		*again = r == -EEXIST && !(flags & O_EXCL) && ++w->links < 40; /* somebody was quicker */
 		if (*again)
 			w->rest = w->last.s;
 	} else if (!r && (flags & O_EXCL)) {

@@ -213,11 +213,12 @@ static long root_lookup(struct path *dir, struct name n, struct path **out)
 	return there ? gen_path(dir, n, &proc_pid_node, pid, 0, out) : -ENOENT;
 }
 
-long proc_emit_number(struct file *f, struct uio *u, u64 base, u32 number, u32 type)
+long proc_emit_number(struct file *f, struct uio *u, u64 base, u32 number, const struct gen_node *node)
 {
 	char name[16];
 	int n = snprintf(name, sizeof name, "%u", number);
-	long r = dirent_emit(u, f->inode->ino + ((u64)number << 24) + 1, base + number + 1, type, (struct name){ name, (u32)n });
+	u64 pid = f->inode->gen.id, ino = pid ? gen_ino(node, pid, number) : gen_ino(node, number, 0);
+	long r = dirent_emit(u, ino, base + number + 1, mode_to_dt(node->mode), (struct name){ name, (u32)n });
 
 	if (!r)
 		f->pos = base + number + 1;
@@ -241,7 +242,7 @@ static long root_list(struct file *f, struct uio *u, u64 base)
 		unlock(&family.tree);
 		if (next == NEVER)
 			return 0;
-		r = proc_emit_number(f, u, base, (u32)next, DT_DIR);
+		r = proc_emit_number(f, u, base, (u32)next, &proc_pid_node);
 		if (r)
 			return r;
 	}

@@ -9,7 +9,7 @@
 extern const struct gen_node proc_sys_children[];
 u64 proc_now_ticks(void);
 bool proc_number(struct name, u32 *number);                   /* a name that is a number, as a pid or descriptor */
-long proc_emit_number(struct file *, struct uio *, u64 base, u32 number, u32 type);
+long proc_emit_number(struct file *, struct uio *, u64 base, u32 number, const struct gen_node *);
 struct proc *proc_of_inode(const struct inode *);            /* family.tree held; NULL: gone */
 bool proc_task_runs(const struct task *);
 void gen_mount(const char *path, struct superblock *, const struct gen_node *);

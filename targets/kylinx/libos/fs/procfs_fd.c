@@ -92,14 +92,14 @@ static u32 capacity_of(const struct inode *i)
 	return n;
 }
 
-static long list(struct file *f, struct uio *u, u64 base, u32 type)
+static long list(struct file *f, struct uio *u, u64 base, const struct gen_node *node)
 {
 	u32 capacity = capacity_of(f->inode);
 
 	while (f->pos - base < capacity) {
 		u32 fd = (u32)(f->pos - base);
 		struct file *open = descriptor(f->inode, fd);
-		long r = open ? proc_emit_number(f, u, base, fd, type) : 0;
+		long r = open ? proc_emit_number(f, u, base, fd, node) : 0;
 
 		file_put(open);
 		if (r)
@@ -109,5 +109,5 @@ static long list(struct file *f, struct uio *u, u64 base, u32 type)
 	return 0;
 }
 
-long proc_fd_list(struct file *f, struct uio *u, u64 base) { return list(f, u, base, DT_LNK); }
-long proc_fdinfo_list(struct file *f, struct uio *u, u64 base) { return list(f, u, base, DT_REG); }
+long proc_fd_list(struct file *f, struct uio *u, u64 base) { return list(f, u, base, &link_node); }
+long proc_fdinfo_list(struct file *f, struct uio *u, u64 base) { return list(f, u, base, &info_node); }

@@ -372,7 +372,7 @@ static long task_list(struct file *f, struct uio *u, u64 base)
 		unlock(&family.tree);
 		if (next == NEVER)
 			return 0;
-		r = proc_emit_number(f, u, base, (u32)next, DT_DIR);
+		r = proc_emit_number(f, u, base, (u32)next, &proc_tid_node);
 		if (r)
 			return r;
 	}

@@ -195,7 +195,7 @@ long sys_faccessat2(int dirfd, const char __user *name, u32 mode, u32 flags)
 	if (mode)
 		r = flags & AT_EACCESS ? inode_permission_as(p->inode, mode, c->euid, c->egid) :
 			inode_permission_as(p->inode, mode, c->uid, c->gid);
-	if (!r && (mode & 2) && p->inode->sb == &sys_sb)
+	if (!r && (mode & 2) && superblock_read_only(p->inode->sb) && (S_ISREG(p->inode->mode) || S_ISDIR(p->inode->mode)))
 		r = -EROFS;
 	path_put(p);
 	return r;

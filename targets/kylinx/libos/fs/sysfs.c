@@ -80,7 +80,7 @@ static long cpu_list(struct file *f, struct uio *u, u64 base)
 	while (f->pos - base < boot_info->cpus) {
 		char name[16];
 		u32 n = (u32)snprintf(name, sizeof name, "cpu%lu", f->pos - base);
-		long r = dirent_emit(u, f->inode->ino + f->pos, f->pos + 1, DT_DIR, (struct name){ name, n });
+		long r = dirent_emit(u, gen_ino(&cpu_node, f->pos - base, 0), f->pos + 1, DT_DIR, (struct name){ name, n });
 
 		if (r)
 			return r;

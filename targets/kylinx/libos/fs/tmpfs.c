@@ -25,6 +25,27 @@ static long object_reserve(struct inode *i, u64 pages)
 	return i->file.object->count < pages ? -ENOSPC : 0;
 }
 
+/* The page to write to; pages counts those made here, mapped says that others may come by faults. i's lock is held. */
+static char *page_make(struct inode *i, u64 index)
+{
+	char *page = object_page(i->file.object, index, false);
+
+	if (page)
+		return page;
+	page = object_page(i->file.object, index, true);
+	i->file.pages += page != NULL;
+	return page;
+}
+
+static u64 pages_there(struct inode *i)
+{
+	u64 used = 0;
+
+	for (u64 at = 0; i->file.object && at < i->file.object->count; at++)
+		used += object_page(i->file.object, at, false) != NULL;
+	return used;
+}
+
 /* Leaves the image, keeping the first keep bytes. i's lock is held. */
 static long copy_up(struct inode *i, u64 keep)
 {
@@ -35,7 +56,7 @@ static long copy_up(struct inode *i, u64 keep)
 		return 0;
 	r = object_reserve(i, pages_of(i->size));
 	for (u64 at = 0; !r && at < bytes; at += KX_PAGE) {
-		void *page = object_page(i->file.object, at / KX_PAGE, true);
+		void *page = page_make(i, at / KX_PAGE);
 
 		if (!page)
 			r = -ENOSPC;
@@ -46,6 +67,7 @@ static long copy_up(struct inode *i, u64 keep)
 		if (i->file.object)
 			object_destroy(i->file.object);
 		i->file.object = NULL;
+		i->file.pages = 0;
 		return r;
 	}
 	i->file.exec = KX_IMAGE_NONE;
@@ -135,7 +157,7 @@ static long write_pages(struct inode *i, struct uio *u, u64 at, u64 left)
 
 	while (left) {
 		u64 skip = at % KX_PAGE, n = KX_PAGE - skip < left ? KX_PAGE - skip : left;
-		char *page = object_page(i->file.object, at / KX_PAGE, true);
+		char *page = page_make(i, at / KX_PAGE);
 		long r = page ? uio_get(u, page + skip, n) : -ENOSPC;
 
 		if (r <= 0)
@@ -219,6 +241,7 @@ long tmpfs_truncate(struct path *p, struct inode *i, u64 size)
 			zero_range(i, size, pages_of(size) * KX_PAGE); /* what grows again reads as zero */
 			if (i->file.object)
 				object_resize(i->file.object, pages_of(size));
+			i->file.pages = pages_there(i);
 		}
 		i->mtime_ns = i->ctime_ns = (s64)now_real_ns();
 	}
@@ -256,7 +279,7 @@ long tmpfs_fallocate(struct file *f, u32 mode, u64 offset, u64 length)
 
 		r = object_reserve(i, pages_of(last));
 		for (u64 at = offset / KX_PAGE; !r && at < pages_of(last); at++)
-			if (!object_page(i->file.object, at, true))
+			if (!page_make(i, at))
 				r = -ENOSPC;
 		if (!r && last > size)
 			__atomic_store_n(&i->size, last, __ATOMIC_RELEASE);
@@ -270,14 +293,12 @@ long tmpfs_fallocate(struct file *f, u32 mode, u64 offset, u64 length)
 /* 512-byte blocks, as st_blocks has them. */
 u64 tmpfs_blocks(struct inode *i)
 {
-	u64 used = 0, pages;
+	u64 used = i->file.written ? i->file.pages : pages_of(i->file.image_bytes);
 
-	if (!i->file.written)
-		return pages_of(i->file.image_bytes) * (KX_PAGE / 512);
-	lock(&i->lock);
-	pages = i->file.object ? pages_of(i->size) : 0;
-	for (u64 at = 0; at < pages; at++)
-		used += object_page(i->file.object, at, false) != NULL;
-	unlock(&i->lock);
+	if (i->file.mapped) {
+		lock(&i->lock);
+		used = pages_there(i);
+		unlock(&i->lock);
+	}
 	return used * (KX_PAGE / 512);
 }

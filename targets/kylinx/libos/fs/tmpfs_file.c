@@ -102,6 +102,7 @@ static long tmpfs_mmap(struct file *f, struct kx_region *r, u32 flags)
 		return 0;
 	lock(&i->lock);
 	e = tmpfs_object(i);
+	i->file.mapped |= shared;
 	unlock(&i->lock);
 	if (e)
 		return e == -ENOSPC ? -ENOMEM : e;
@@ -120,6 +121,7 @@ struct kx_object *shm_file_object(struct file *f)
 		return NULL;
 	lock(&i->lock);
 	e = tmpfs_object(i);
+	i->file.mapped = true;
 	unlock(&i->lock);
 	return e ? NULL : i->file.object;
 }

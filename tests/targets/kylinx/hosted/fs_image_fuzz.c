@@ -10,6 +10,7 @@ int open(const char *, int, ...);
 long read(int, void *, size_t);
 int close(int);
 
+#define SAMPLE_MOST (1u << 25)
 static u64 state;
 static u8 *sample;
 static u64 sample_bytes, looked, found;
@@ -29,8 +30,8 @@ static void load_sample(void)
 	long n;
 
 	CHECK(fd >= 0);
-	sample = host_alloc(1 << 22);
-	while ((n = read(fd, sample + sample_bytes, (1 << 22) - sample_bytes)) > 0)
+	sample = host_alloc(SAMPLE_MOST);
+	while ((n = read(fd, sample + sample_bytes, (SAMPLE_MOST) - sample_bytes)) > 0)
 		sample_bytes += (u64)n;
 	close(fd);
 	CHECK(sample_bytes > 4096);
