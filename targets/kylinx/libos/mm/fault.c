@@ -60,7 +60,8 @@ int mm_fault(u64 addr, u64 error, int *code)
 		if (index >= __atomic_load_n(&o->count, __ATOMIC_ACQUIRE))
 			return SIGBUS;
 		if (!(error & KX_ERROR_NO_MEMORY))
-			return object_page(o, index, true) ? 0 : SIGBUS; /* another pVM may have filled it meanwhile */
+			/* another pVM may have filled it meanwhile */
+			return object_fill(o, index, r->offset + region_bytes(r) / KX_PAGE) ? 0 : SIGBUS;
 	} else if (r->kind == KX_REGION_IMAGE && page * KX_PAGE >= PAGE_UP(r->offset)) {
 		return SIGBUS;
 	}

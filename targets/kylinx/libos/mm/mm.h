@@ -70,6 +70,7 @@ u64 text_trampolines_behind(const struct mm *, u64 start, u64 end); /* end, or t
 #define TEXT_ROOM 6 /* insertions text_mapped may make */
 
 /* ---- object.c ---- */
+void *object_fill(struct kx_object *, u64 index, u64 end); /* as object_page with create, perhaps with pages behind it (below end) */
 void object_map(struct kx_object *);
 void object_unmap(struct kx_object *);
 

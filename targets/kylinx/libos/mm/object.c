@@ -116,6 +116,24 @@ void *object_page(struct kx_object *k, u64 index, bool create)
 	return page;
 }
 
+#define AHEAD_MOST 64
+
+/* A fault on a hole: its page, and as many more behind it as there are before it without a hole, so that memory touched in
+ * order costs few faults and memory touched here and there no more than its pages. */
+void *object_fill(struct kx_object *k, u64 index, u64 end)
+{
+	void *page = object_page(k, index, true);
+	u64 run = 0;
+
+	end = end < k->count ? end : k->count;
+	while (run < AHEAD_MOST && run < index && object_page(k, index - 1 - run, false))
+		run++;
+	for (u64 i = index + 1; page && i < end && i <= index + run && !object_page(k, i, false); i++)
+		if (!object_page(k, i, true))
+			break;
+	return page;
+}
+
 /* lock held: pages [from, kept) go, or are emptied where a mapping may still show them */
 static void shrink(struct object *o, u64 from, bool emptied)
 {
