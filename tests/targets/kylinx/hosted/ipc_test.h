@@ -23,7 +23,7 @@ long sys_dup(int);
 /* A pVM has descriptors of its own, as after fork, which its function's return does not close: */
 static inline void close_all(void)
 {
-	for (int fd = 0; fd < 64; fd++)
+	for (int fd = 0; fd < (int)current->proc->files->capacity; fd++)
 		sys_close(fd);
 }
 
