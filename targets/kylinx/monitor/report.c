@@ -57,7 +57,7 @@ static void as_text(const struct kx_fault_report *f, const struct kx_fault_map *
 	int n;
 
 	place(where, sizeof where, f->frame.rip, maps, count);
-	n = snprintf(text, sizeof text, "%.*s[%u]: signal %u at address 0x%llx, rip 0x%llx%s\n", (int)sizeof f->comm, f->comm, f->pid,
+	n = snprintf(text, sizeof text, "%.*s[%u]: signal %u at address 0x%llx, rip 0x%llx%s", (int)sizeof f->comm, f->comm, f->pid,
 		f->signo, (unsigned long long)f->address, (unsigned long long)f->frame.rip, where);
 	for (size_t i = 1; i < REGISTERS; i++)
 		n += snprintf(text + n, sizeof text - (size_t)n, "%s%s %016llx", i % 5 == 1 ? "\n  " : "  ", registers[i].name,
