@@ -55,7 +55,7 @@ struct vcpu {
 	uint64_t cr3;
 	uint64_t entry;
 	bool kick_late;                      /* a kick found it in a stub: taken at the exit that follows */
-	bool dirty_regs, dirty_sregs;        /* what KVM has to take over at the next KVM_RUN */
+	bool dirty_regs, dirty_sregs, dirty_events;        /* what KVM has to take over at the next KVM_RUN */
 	bool ended, live, root;              /* root: started by a spawn, whose end is reported */
 	bool spawn_pages;
 	uint32_t parent, console;

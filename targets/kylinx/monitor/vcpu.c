@@ -73,7 +73,6 @@ void vcpu_first_sregs(const struct vcpu *v, struct kvm_sregs *s)
 static int reset(struct vcpu *v)
 {
 	struct kvm_xsave x;
-	struct kvm_vcpu_events e;
 
 	memset(&x, 0, sizeof x);
 	x.region[0] = 0x37f;                 /* FCW */
@@ -81,12 +80,10 @@ static int reset(struct vcpu *v)
 	x.region[128] = 3;                   /* XSTATE_BV: x87 and SSE as given, the rest initial */
 	if (ioctl(v->fd, KVM_SET_XSAVE, &x))
 		return -errno;
-	memset(&e, 0, sizeof e);
-	if (ioctl(v->fd, KVM_SET_VCPU_EVENTS, &e))
-		return -errno;
+	memset(&v->run->s.regs.events, 0, sizeof v->run->s.regs.events);
 	vcpu_first_sregs(v, vcpu_sregs(v));
 	memset(vcpu_regs(v), 0, sizeof(struct kvm_regs));
-	v->dirty_regs = v->dirty_sregs = true;
+	v->dirty_regs = v->dirty_sregs = v->dirty_events = true;
 	v->run->immediate_exit = 0;
 	__atomic_store_n(&v->kick, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&v->ending, 0, __ATOMIC_RELAXED);
@@ -314,7 +311,8 @@ static void port_exit(struct vcpu *v)
 
 static void run_once(struct vcpu *v)
 {
-	v->run->kvm_dirty_regs = (v->dirty_regs ? KVM_SYNC_X86_REGS : 0) | (v->dirty_sregs ? KVM_SYNC_X86_SREGS : 0);
+	v->run->kvm_dirty_regs = (v->dirty_regs ? KVM_SYNC_X86_REGS : 0) | (v->dirty_sregs ? KVM_SYNC_X86_SREGS : 0) |
+		(v->dirty_events ? KVM_SYNC_X86_EVENTS : 0);
 	__atomic_store_n(&v->in_guest, 1, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&v->kick, __ATOMIC_SEQ_CST))
 		v->run->immediate_exit = 1;
@@ -323,7 +321,7 @@ static void run_once(struct vcpu *v)
 	v->exits++;
 	if (r < 0 && error == EINTR) {
 		/* KVM takes the dirty registers over before it looks at immediate_exit, and gives them back as well */
-		v->dirty_regs = v->dirty_sregs = false;
+		v->dirty_regs = v->dirty_sregs = v->dirty_events = false;
 		__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
 		trap_kick(v);
 		return;
@@ -337,7 +335,7 @@ static void run_once(struct vcpu *v)
 		vcpu_end(v, why);
 		return;
 	}
-	v->dirty_regs = v->dirty_sregs = false;
+	v->dirty_regs = v->dirty_sregs = v->dirty_events = false;
 	switch (v->run->exit_reason) {
 	case KVM_EXIT_IO:
 		port_exit(v);
