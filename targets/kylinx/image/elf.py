@@ -73,6 +73,8 @@ class Elf:
         if self.type not in (ET_EXEC, ET_DYN):
             raise self.wrong(f"neither a program nor a shared library (type {self.type})")
         self.entry, table = struct.unpack_from("<QQ", data, 24)
+        if self.entry >= USER_TOP:
+            raise self.wrong("its entry point lies outside the application's addresses")
         size, count = struct.unpack_from("<HH", data, 54)
         self.segments = self._read_segments(table, size, count)
         self._check_loads()

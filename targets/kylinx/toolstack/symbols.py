@@ -37,19 +37,19 @@ class _Table:
     starts: list[int]
     symbols: list[tuple[int, str]]  # end, name
 
-    def name_at(self, offset: int) -> str:
-        """Of what is at this offset in the file; empty when there is no name for it."""
+    def name_at(self, offset: int, back: int = 0) -> str:
+        """Of what is ``back`` bytes before this offset in the file; empty when there is no name for it."""
         for load in self.elf.loads:
             if load.offset <= offset < load.offset + load.file_bytes:
-                return self._name(offset - load.offset + load.vaddr)
+                return self._name(offset - load.offset + load.vaddr, back)
         return ""
 
-    def _name(self, vaddr: int) -> str:
-        at = bisect_right(self.starts, vaddr) - 1
+    def _name(self, vaddr: int, back: int) -> str:
+        at = bisect_right(self.starts, vaddr - back) - 1
         if at < 0:
             return ""
         end, name = self.symbols[at]
-        if end > self.starts[at] and vaddr >= end:
+        if end > self.starts[at] and vaddr - back >= end:
             return ""
         return f"{name}+{vaddr - self.starts[at]:#x}"
 
@@ -88,7 +88,7 @@ class Symbols:
             return "(not mapped)" if maps else ""
         at = address - mapping.start + mapping.offset
         table = self._table(mapping.path)
-        name = table.name_at(at - (1 if returned_to else 0)) if table else ""
+        name = table.name_at(at, back=1 if returned_to else 0) if table else ""
         return f"{name} ({mapping.path}+{at:#x})" if name else f"({mapping.path or 'anonymous'}+{at:#x})"
 
     def annotate(self, text: str) -> str:
