@@ -102,6 +102,7 @@ void stream_drop(struct local *);               /* marks not yet received */
 /* packet.c */
 long packet_send(struct local *, struct message *);
 long packet_receive(struct local *, struct message *);
+long packet_push(struct local *, const void *, u32 length);
 bool packet_writable(struct local *);           /* arranges for a wake when it is not */
 void packet_drop(struct local *);
 void packet_unwatch(struct local *);

@@ -26,6 +26,8 @@ struct mqueue {
 	u32 notify_pid;         /* 0: nobody is registered */
 	struct sigevent notify;
 	struct file *notify_file; /* registered through it, compared only */
+	struct file *notify_socket; /* SIGEV_THREAD: referenced */
+	u8 cookie[32];          /* what goes to it; the last byte says why */
 	struct list node;
 };
 

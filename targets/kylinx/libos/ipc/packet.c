@@ -234,6 +234,31 @@ long packet_send(struct local *s, struct message *m)
 	return err ? err : length;
 }
 
+/* A message of the LibOS's own, from nobody. */
+long packet_push(struct local *p, const void *data, u32 length)
+{
+	struct packet *k = kmalloc(sizeof *k + length);
+	long err = -ECONNREFUSED;
+
+	if (!k)
+		return -ENOMEM;
+	*k = (struct packet){ .length = length };
+	memcpy(k->data, data, length);
+	lock(&p->lock);
+	if (!p->closed) {
+		list_push_back(&p->packets, &k->node);
+		p->packet_bytes += length + PACKET_OVERHEAD;
+		__atomic_store_n(&p->packet_count, p->packet_count + 1, __ATOMIC_RELEASE);
+		err = 0;
+	}
+	unlock(&p->lock);
+	if (err)
+		kfree(k);
+	else
+		wake_waiters(&p->wait_in, IN_EVENTS);
+	return err;
+}
+
 /* ---- receiving ---------------------------------------------------------------------------------------------------------------- */
 
 void packet_drop(struct local *s)

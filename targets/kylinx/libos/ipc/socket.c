@@ -139,6 +139,9 @@ long sys_socket(u32 domain, u32 type, u32 protocol)
 	case AF_INET6:
 		err = inet_create(domain, type & SOCK_TYPE_MASK, protocol, &s);
 		break;
+	case AF_NETLINK:
+		err = netlink_create(type & SOCK_TYPE_MASK, protocol, &s);
+		break;
 	default:
 		return -EAFNOSUPPORT;
 	}

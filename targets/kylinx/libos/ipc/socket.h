@@ -132,4 +132,5 @@ struct user_ucred cred_current(void);
 long unix_create(u32 type, u32 protocol, struct socket **);
 long unix_pair(u32 type, u32 protocol, struct socket *pair[2]);
 long inet_create(u32 family, u32 type, u32 protocol, struct socket **);
+long netlink_create(u32 type, u32 protocol, struct socket **);
 #endif

@@ -147,7 +147,6 @@ static long object_create_key(struct ipc_ids *ids, s32 key, u64 size, u32 flags)
 	o->mode = flags & 0777;
 	err = ids->create(o, size, flags);
 	if (!err) {
-		o->sequence = (o->sequence + 1) & SEQUENCE_MOST;
 		__atomic_store_n(&o->id, o->sequence << INDEX_BITS | o->index, __ATOMIC_RELEASE);
 		ids->count++;
 		if (o->index >= ids->highest)
@@ -201,6 +200,7 @@ long ipc_get(struct ipc_ids *ids, s32 key, u64 size, u32 flags)
 void ipc_remove(struct ipc_ids *ids, struct ipc_object *o)
 {
 	__atomic_store_n(&o->id, IPC_GONE, __ATOMIC_RELEASE);
+	o->sequence = (o->sequence + 1) & SEQUENCE_MOST;
 	o->key = IPC_PRIVATE;
 	__atomic_sub_fetch(&ids->count, 1, __ATOMIC_RELAXED);
 }
