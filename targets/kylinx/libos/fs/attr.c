@@ -9,6 +9,8 @@ static long set_mode(struct path *p, u32 mode)
 
 	if (S_ISLNK(p->inode->mode))
 		return -EOPNOTSUPP;
+	if (current->proc->cred.fsuid && !current_in_group(p->inode->gid))
+		a.mode &= ~(u32)S_ISGID;
 	return inode_owner_or_root(p->inode) ? path_setattr(p, &a) : -EPERM;
 }
 
@@ -17,7 +19,9 @@ static long set_owner(struct path *p, u32 uid, u32 gid)
 	struct attributes a = { .uid = uid, .gid = gid };
 	u32 mode = p->inode->mode, who = current->proc->cred.fsuid;
 
-	if (who && ((uid != ~0u && uid != p->inode->uid) || (gid != ~0u && (who != p->inode->uid))))
+	if (who && uid != ~0u && (who != p->inode->uid || uid != who))
+		return -EPERM;
+	if (who && gid != ~0u && (who != p->inode->uid || (gid != p->inode->gid && !current_in_group(gid))))
 		return -EPERM;
 	a.valid = (uid != ~0u ? ATTR_UID : 0) | (gid != ~0u ? ATTR_GID : 0);
 	if (!S_ISDIR(mode) && (mode & (S_ISUID | S_ISGID))) {
@@ -25,6 +29,8 @@ static long set_owner(struct path *p, u32 uid, u32 gid)
 		a.mode = mode & 07777 & ~(u32)S_ISUID;
 		if (mode & S_IXGRP)
 			a.mode &= ~(u32)S_ISGID;
+		if (!inode_owner_or_root(p->inode))
+			return -EPERM;
 	}
 	return path_setattr(p, &a);
 }

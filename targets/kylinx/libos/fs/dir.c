@@ -269,9 +269,10 @@ long sys_rmdir(const char __user *name)
 }
 
 /* Linux' questions in Linux' order, as far as they are of names; the file system asks the rest. */
-static long rename_names(const struct target *from, const struct path *old, const struct target *to, const struct path *new, u32 flags)
+static long rename_names(const struct target *from, struct path *old, const struct target *to, struct path *new, u32 flags)
 {
 	bool exchange = flags & RENAME_EXCHANGE;
+	long r = 0;
 
 	if (new && (flags & RENAME_NOREPLACE))
 		return -EEXIST;
@@ -281,12 +282,19 @@ static long rename_names(const struct target *from, const struct path *old, cons
 		return -ENOTDIR;
 	if (!S_ISDIR(old->inode->mode) && (from->walk.trailing || (!exchange && to->walk.trailing)))
 		return -ENOTDIR;
-	return 0;
+	lock(&rename_lock); /* asked again when the directories are locked */
+	if (path_is_below(to->walk.at, old))
+		r = -EINVAL;
+	else if (new && path_is_below(from->walk.at, new))
+		r = exchange ? -EINVAL : -ENOTEMPTY;
+	unlock(&rename_lock);
+	return r;
 }
 
 static long do_rename(struct target *from, struct target *to, u32 flags)
 {
 	struct path *dir = from->walk.at, *to_dir = to->walk.at, *old = NULL, *new = NULL;
+	bool same;
 	long r;
 
 	if (dir->inode->sb != to_dir->inode->sb)
@@ -301,8 +309,11 @@ static long do_rename(struct target *from, struct target *to, u32 flags)
 	r = path_lookup_child(to_dir, to->walk.last, &new);
 	if (!r || r == -ENOENT)
 		r = rename_names(from, old, to, new, flags);
+	same = !r && new && new->inode == old->inode;
 	path_put(old);
 	path_put(new);
+	if (same) /* two names of one file: nothing to do, and nothing asked */
+		return 0;
 	if (r || (r = inode_permission(dir->inode, 3)) || (r = inode_permission(to_dir->inode, 3)))
 		return r;
 	return dir->inode->ops->rename ? dir->inode->ops->rename(dir, from->walk.last, to_dir, to->walk.last, flags) : -EPERM;

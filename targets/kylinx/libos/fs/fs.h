@@ -143,7 +143,8 @@ static inline struct inode *inode_ref(struct inode *i) { ref_get(&i->refs); retu
 void inode_stat(const struct inode *, struct stat *);
 void inode_set(struct inode *, const struct attributes *);
 long inode_permission(const struct inode *, u32 mask); /* mask: 4 read, 2 write, 1 search or execute; by fsuid */
-long inode_permission_as(const struct inode *, u32 mask, u32 uid, u32 gid);
+bool current_in_group(u32 gid);
+void inode_drop_privileges(struct inode *);
 bool inode_owner_or_root(const struct inode *);
 long path_getattr(struct path *, struct stat *);
 long path_setattr(struct path *, const struct attributes *);

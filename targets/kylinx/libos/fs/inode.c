@@ -115,9 +115,11 @@ long path_setattr(struct path *p, const struct attributes *a)
 	return 0;
 }
 
-static bool in_group(const struct credentials *c, u32 gid, u32 primary)
+bool current_in_group(u32 gid)
 {
-	if (gid == primary)
+	const struct credentials *c = &current->proc->cred;
+
+	if (gid == c->fsgid)
 		return true;
 	for (u32 k = 0; k < c->ngroups && k < ARRAY_SIZE(c->groups); k++)
 		if (c->groups[k] == gid)
@@ -126,24 +128,27 @@ static bool in_group(const struct credentials *c, u32 gid, u32 primary)
 }
 
 /* uid 0 may do all but execute what nobody may. */
-long inode_permission_as(const struct inode *i, u32 mask, u32 uid, u32 gid)
+long inode_permission(const struct inode *i, u32 mask)
 {
-	u32 granted = i->mode & 7;
+	u32 granted = i->mode & 7, uid = current->proc->cred.fsuid;
 
 	if (!uid)
 		return (mask & 1) && !S_ISDIR(i->mode) && !(i->mode & 0111) ? -EACCES : 0;
 	if (uid == i->uid)
 		granted = (i->mode >> 6) & 7;
-	else if (in_group(&current->proc->cred, i->gid, gid))
+	else if (current_in_group(i->gid))
 		granted = (i->mode >> 3) & 7;
 	return mask & ~granted ? -EACCES : 0;
 }
 
-long inode_permission(const struct inode *i, u32 mask)
+/* What an ordinary user writes to is no longer set-user-ID. i's lock is held. */
+void inode_drop_privileges(struct inode *i)
 {
-	const struct credentials *c = &current->proc->cred;
-
-	return inode_permission_as(i, mask, c->fsuid, c->fsgid);
+	if (!current->proc->cred.fsuid)
+		return;
+	i->mode &= ~(u32)S_ISUID;
+	if ((i->mode & S_IXGRP) || !current_in_group(i->gid))
+		i->mode &= ~(u32)S_ISGID;
 }
 
 bool inode_owner_or_root(const struct inode *i)

@@ -183,17 +183,13 @@ long walk_symlink(struct walk *w, struct path *link)
 	return 0;
 }
 
+/* The walk has asked for the permission to search dir. */
 long path_lookup_child(struct path *dir, struct name n, struct path **out)
 {
-	long r;
-
 	if (!S_ISDIR(dir->inode->mode))
 		return -ENOTDIR;
 	if (n.n > NAME_BYTES)
 		return -ENAMETOOLONG;
-	r = inode_permission(dir->inode, 1);
-	if (r)
-		return r;
 	return dir->inode->ops->lookup ? dir->inode->ops->lookup(dir, n, out) : -ENOENT;
 }
 
@@ -242,13 +238,16 @@ long walk_step(struct walk *w)
 		last = !*end;
 		if (!S_ISDIR(w->at->inode->mode))
 			return -ENOTDIR;
+		r = inode_permission(w->at->inode, 1);
+		if (r)
+			return r;
 		if (last && (w->flags & WALK_PARENT)) {
 			w->last = n;
 			return n.n > NAME_BYTES ? -ENAMETOOLONG : 0;
 		}
 		if (n.n == 1 && s[0] == '.')
-			r = inode_permission(w->at->inode, 1);
-		else if (n.n == 2 && s[0] == '.' && s[1] == '.')
+			continue;
+		if (n.n == 2 && s[0] == '.' && s[1] == '.')
 			r = walk_up(w);
 		else
 			r = walk_component(w, n, last);

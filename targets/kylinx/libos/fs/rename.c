@@ -29,9 +29,16 @@ static void unlock_both(struct path *a, struct path *b)
 		unlock(&b->inode->lock);
 }
 
+/* A directory whose ".." changes must be writable. */
+static long may_move(const struct rename *r, const struct path *p)
+{
+	return r->from != r->to && p && S_ISDIR(p->inode->mode) ? inode_permission(p->inode, 2) : 0;
+}
+
 static long rename_check(struct rename *r, u32 flags)
 {
 	bool moves_dir = S_ISDIR(r->moved->inode->mode);
+	long e;
 
 	if (r->to->inode->dir.dead)
 		return -ENOENT;
@@ -47,11 +54,10 @@ static long rename_check(struct rename *r, u32 flags)
 		return flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
 	if (ramfs_sticky_forbids(r->from->inode, r->moved->inode))
 		return -EPERM;
-	if (!r->there || (flags & RENAME_EXCHANGE))
-		return 0;
-	if (S_ISDIR(r->there->inode->mode) != moves_dir)
+	if (r->there && !(flags & RENAME_EXCHANGE) && S_ISDIR(r->there->inode->mode) != moves_dir)
 		return moves_dir ? -ENOTDIR : -EISDIR;
-	return 0;
+	e = may_move(r, r->moved);
+	return !e && (flags & RENAME_EXCHANGE) ? may_move(r, r->there) : e;
 }
 
 /* Takes p out of dir, gives it a new name and parent; the caller inserts it. The old parent is returned, to be put later. */

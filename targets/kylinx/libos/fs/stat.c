@@ -180,24 +180,38 @@ long sys_fstatfs(int fd, struct statfs __user *to)
 	return r;
 }
 
-long sys_faccessat2(int dirfd, const char __user *name, u32 mode, u32 flags)
+static long access_as_fsuid(int dirfd, const char __user *name, u32 mode, u32 flags)
 {
-	const struct credentials *c = &current->proc->cred;
 	u32 walk = flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW;
 	struct path *p;
+	long r = path_lookup_user(dirfd, name, flags, walk, &p);
+
+	if (r)
+		return r;
+	if (mode)
+		r = inode_permission(p->inode, mode);
+	if (!r && (mode & 2) && superblock_read_only(p->inode->sb) && (S_ISREG(p->inode->mode) || S_ISDIR(p->inode->mode)))
+		r = -EROFS;
+	path_put(p);
+	return r;
+}
+
+/* The question is of the real user, the walk included; nothing else runs in this process meanwhile. */
+long sys_faccessat2(int dirfd, const char __user *name, u32 mode, u32 flags)
+{
+	struct credentials *c = &current->proc->cred;
+	u32 uid = c->fsuid, gid = c->fsgid;
 	long r;
 
 	if ((mode & ~7u) || (flags & ~(u32)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
 		return -EINVAL;
-	r = path_lookup_user(dirfd, name, flags, walk, &p);
-	if (r)
-		return r;
-	if (mode)
-		r = flags & AT_EACCESS ? inode_permission_as(p->inode, mode, c->euid, c->egid) :
-			inode_permission_as(p->inode, mode, c->uid, c->gid);
-	if (!r && (mode & 2) && superblock_read_only(p->inode->sb) && (S_ISREG(p->inode->mode) || S_ISDIR(p->inode->mode)))
-		r = -EROFS;
-	path_put(p);
+	if (!(flags & AT_EACCESS)) {
+		c->fsuid = c->uid;
+		c->fsgid = c->gid;
+	}
+	r = access_as_fsuid(dirfd, name, mode, flags);
+	c->fsuid = uid;
+	c->fsgid = gid;
 	return r;
 }
 

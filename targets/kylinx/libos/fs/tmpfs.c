@@ -196,8 +196,8 @@ long tmpfs_write(struct file *f, struct uio *u, u64 *pos)
 	if (r > 0) {
 		*pos += (u64)r;
 		i->mtime_ns = i->ctime_ns = (s64)now_real_ns();
-		if ((i->mode & (S_ISUID | S_ISGID)) && current->proc->cred.fsuid)
-			i->mode &= ~(u32)(S_ISUID | S_ISGID);
+		if (i->mode & (S_ISUID | S_ISGID))
+			inode_drop_privileges(i);
 	}
 	unlock(&i->lock);
 	return r;
@@ -243,6 +243,8 @@ long tmpfs_truncate(struct path *p, struct inode *i, u64 size)
 				object_resize(i->file.object, pages_of(size));
 			i->file.pages = pages_there(i);
 		}
+		if (i->mode & (S_ISUID | S_ISGID))
+			inode_drop_privileges(i);
 		i->mtime_ns = i->ctime_ns = (s64)now_real_ns();
 	}
 	unlock(&i->lock);

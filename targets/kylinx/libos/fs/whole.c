@@ -17,7 +17,7 @@ long sys_truncate(const char __user *name, s64 size)
 
 	if (r)
 		return r;
-	r = S_ISDIR(p->inode->mode) ? -EISDIR : inode_permission(p->inode, 2);
+	r = S_ISDIR(p->inode->mode) ? -EISDIR : !S_ISREG(p->inode->mode) ? -EINVAL : inode_permission(p->inode, 2);
 	if (!r)
 		r = inode_truncate(p, p->inode, size);
 	path_put(p);

@@ -14,6 +14,7 @@ static u64 state;
 static u32 steps, step;
 static char what[600]; /* the call under way, for the report */
 static bool verbose;
+static bool users, ordinary; /* users: the calls are made by uid 1 now and then; ordinary: they are now */
 static bool holes; /* seek them; then nothing is allocated in advance, whose pages tmpfs calls holes until they are written */
 
 static long host6(long n, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
@@ -281,6 +282,8 @@ static void do_names(void)
 		return;
 	case 5:
 		flags = pick(3) ? 0 : AT_SYMLINK_FOLLOW;
+		if (ordinary) /* sysctl fs.protected_hardlinks would be asked */
+			return;
 		snprintf(what, sizeof what, "linkat %d %s %s %#x", od, p, q, flags);
 		equal(sys_linkat(od, p, AT_FDCWD, q, flags), host5(__NR_linkat, td, p, AT_FDCWD, q, flags));
 		return;
@@ -394,6 +397,27 @@ static void do_descriptor(void)
 	equal(o, t);
 }
 
+static void become(bool other)
+{
+	struct credentials *c = &current->proc->cred;
+
+	ordinary = other;
+	c->fsuid = c->fsgid = other;
+	host1(__NR_setfsgid, other);
+	host1(__NR_setfsuid, other);
+}
+
+static void do_user(void)
+{
+	u32 mask = pick(0100);
+
+	if (users && !pick(8))
+		become(!ordinary);
+	snprintf(what, sizeof what, "umask %#o", mask);
+	if (!pick(4))
+		equal(sys_umask(mask), host1(__NR_umask, mask));
+}
+
 /* Both trees below the same path, entry by entry. */
 static u32 entries(const char *p, char *buffer, size_t room, bool host)
 {
@@ -460,12 +484,15 @@ static void compare(const char *p, u32 depth)
 void test_main(void)
 {
 	static void (*const calls[])(void) = { do_open, do_open, do_open, do_close, do_dup, do_read, do_write, do_write, do_seek, do_size,
-		do_stat, do_stat, do_names, do_names, do_names, do_names, do_attributes, do_places, do_descriptor };
+		do_stat, do_stat, do_names, do_names, do_names, do_names, do_attributes, do_places, do_descriptor,
+		do_user };
 	const char *dir = getenv("KX_HOST_DIR");
 
 	state = 88172645463325252ull + (getenv("KX_SEED") ? (u64)atoi(getenv("KX_SEED")) * 7919 : 0);
 	steps = getenv("KX_STEPS") ? (u32)atoi(getenv("KX_STEPS")) : 20000;
 	holes = state & 1;
+	users = state & 2;
+	CHECK_EQ(host2(__NR_setgroups, 0, NULL), 0);
 	verbose = getenv("KX_VERBOSE") != NULL;
 	CHECK(dir);
 	CHECK_EQ(host1(__NR_chdir, dir), 0);
@@ -478,8 +505,11 @@ void test_main(void)
 		ours[k] = theirs[k] = NONE;
 	for (step = 0; step < steps; step++) {
 		calls[pick(ARRAY_SIZE(calls))]();
-		if (step % 1000 == 999)
+		if (step % 1000 == 999) {
+			become(false);
 			compare("/", 0);
+		}
 	}
+	become(false);
 	compare("/", 0);
 }
