@@ -17,6 +17,7 @@
 #ifndef THREAD_STACK
 #define THREAD_STACK 0x10000
 #endif
+#define PREPARE_SPIN_NS 40000
 #define MSR_STAR 0xc0000081
 #define MSR_LSTAR 0xc0000082
 #define MSR_SFMASK 0xc0000084
@@ -413,20 +414,25 @@ static bool pvm_finish(struct vcpu *v)
 	return true;
 }
 
-/* A pooled thread is woken before its pVM is ready: it spins for a moment, then sleeps. */
+/* A pooled thread is woken before its pVM is ready: it spins for as long as a fork may take, then sleeps. */
 static void wait_for_go(struct vcpu *v)
 {
-	for (uint32_t spins = 0;; spins++) {
+	uint64_t since = 0;
+
+	for (;;) {
 		uint32_t phase = __atomic_load_n(&v->phase, __ATOMIC_ACQUIRE);
 
 		if (phase == VCPU_GO)
 			return;
-		if (phase == VCPU_PREPARE && spins < 2000) {
-			__builtin_ia32_pause();
+		if (phase == VCPU_PREPARE && !since)
+			since = clock_mono_ns();
+		if (phase == VCPU_PREPARE && clock_mono_ns() - since < PREPARE_SPIN_NS) {
+			for (int i = 0; i < 16; i++)
+				__builtin_ia32_pause();
 			continue;
 		}
 		futex_wait(&v->phase, phase, NEVER);
-		spins = 0;
+		since = 0;
 	}
 }
 
