@@ -1,5 +1,6 @@
 /* The ring: see ring.h. A waiter says so first, looks again, then sleeps; who moves the ring on looks for a waiter
- * after moving it. Both orders are sequentially consistent, so one of the two always sees the other. */
+ * after moving it. Both orders are sequentially consistent, so one of the two always sees the other. What is slept on is the
+ * word that says so: a waiter whose word was taken back for a change it has seen already does not fall asleep without it. */
 #include "ring.h"
 #include "futex.h"
 
@@ -39,7 +40,7 @@ static void wait_for_change(_Atomic uint32_t *counter, uint32_t seen, _Atomic ui
 		}
 		atomic_store(waits, 1);
 		if (atomic_load(counter) == seen)
-			futex_wait(counter, seen);
+			futex_wait(waits, 1);
 	}
 }
 
@@ -51,7 +52,7 @@ static void move_on(_Atomic uint32_t *counter, uint32_t value, _Atomic uint32_t 
 	}
 	atomic_store(counter, value);
 	if (atomic_exchange(waits, 0))
-		futex_wake_all(counter);
+		futex_wake_all(waits);
 }
 
 void ring_send(int side, const unsigned char *message)
