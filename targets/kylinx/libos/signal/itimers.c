@@ -39,11 +39,14 @@ static void real_fire(struct timer *t)
 	struct proc *p = t->data;
 	struct kx_siginfo info = siginfo_of(SIGALRM, SI_KERNEL);
 	u64 interval = p->itimer_interval, now = now_mono_ns();
+	long ignored = signal_post(p, NULL, SIGALRM, &info, NULL);
 	if (interval) {
+		u64 rest = ignored ? TIMER_IGNORED_REST_NS : TIMER_REST_NS, earliest = now + (rest > interval ? rest : 0);
 		u64 next = t->deadline + interval;
-		timer_arm(t, next > now ? next : now + interval - (now - t->deadline) % interval);
+		if (next <= now)
+			next = now + interval - (now - t->deadline) % interval;
+		timer_arm(t, next > earliest ? next : earliest);
 	}
-	signal_send_proc(p, SIGALRM, &info);
 }
 
 static struct interval real_get(struct proc *p)

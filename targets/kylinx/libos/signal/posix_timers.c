@@ -41,12 +41,12 @@ static u64 clock_now(const struct posix_timer *t)
 	return ns;
 }
 
-static void arm(struct posix_timer *t)
+static void arm(struct posix_timer *t, u64 rest)
 {
 	u64 now = clock_now(t), left = t->expires > now ? t->expires - now : 0;
-	if (cpu_clock(t->clock) && left < LOOK_AGAIN_NS)
-		left = LOOK_AGAIN_NS;
-	timer_arm(&t->timer, deadline_after(left));
+	if (cpu_clock(t->clock) && rest < LOOK_AGAIN_NS)
+		rest = LOOK_AGAIN_NS;
+	timer_arm(&t->timer, deadline_after(left > rest ? left : rest));
 }
 
 /* Expiries up to now: their number; expires moves behind now, or off for a timer of one shot. */
@@ -83,7 +83,7 @@ static void fire(struct timer *timer)
 	if (t->expires == NEVER)
 		return;
 	if (t->expires > now) { /* processor time, or a clock that was set */
-		arm(t);
+		arm(t, 0);
 		return;
 	}
 	if (t->notify == SIGEV_NONE) {
@@ -97,7 +97,7 @@ static void fire(struct timer *timer)
 	if (post(t) > 0) { /* ignored: go on, a handler may come */
 		t->waiting = false;
 		if (t->expires != NEVER)
-			arm(t);
+			arm(t, TIMER_IGNORED_REST_NS);
 	}
 }
 
@@ -109,7 +109,7 @@ void posix_timer_taken(struct posix_timer *t, struct kx_siginfo *info)
 	t->waiting = false;
 	if (t->expires != NEVER) {
 		t->overrun += forward(t, clock_now(t));
-		arm(t);
+		arm(t, TIMER_REST_NS);
 	}
 	t->last_overrun = t->overrun < OVERRUN_MOST ? t->overrun : OVERRUN_MOST;
 	t->overrun = 0;
@@ -265,7 +265,7 @@ long sys_timer_settime(u32 id, int flags, const struct __kernel_itimerspec __use
 	t->interval = timespec_ns(&new.it_interval);
 	t->expires = !value ? NEVER : flags & TIMER_ABSTIME ? value : clock_now(t) + value;
 	if (value && t->notify != SIGEV_NONE)
-		arm(t);
+		arm(t, 0);
 	return uold ? copy_to_user(uold, &old, sizeof old) : 0;
 }
 

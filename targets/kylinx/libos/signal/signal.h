@@ -63,7 +63,10 @@ bool on_altstack(const struct task *, u64 rsp);
 /* report.c */
 void fault_report(const struct kx_frame *, const struct kx_siginfo *);
 
-/* timers.c, posix_timers.c */
+/* itimers.c, posix_timers.c. A repeated timer comes again after this at the earliest, whatever its interval: what it misses
+ * meanwhile is an overrun, or (SIGALRM) would be one pending signal anyway. No interval can keep a slot from its program. */
+#define TIMER_REST_NS 250000UL      /* several times what a kick costs under a software KVM */
+#define TIMER_IGNORED_REST_NS 1000000UL
 void posix_timer_taken(struct posix_timer *, struct kx_siginfo *); /* no locks held: overruns, next expiry */
 void posix_timers_exit(struct proc *);
 u64 task_cpu_ns(const struct task *);

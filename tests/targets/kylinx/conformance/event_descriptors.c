@@ -192,6 +192,20 @@ CASE(timerfd_gettime, "what is left, and the interval")
 	EQ(t.it_interval.tv_sec, 3);
 }
 
+CASE(timerfd_settime, "the shortest interval leaves the program its time")
+{
+	int fd = OK(timerfd_create(CLOCK_MONOTONIC, 0));
+	struct itimerspec t = after(1, 1);
+	uint64_t v;
+	OK(timerfd_settime(fd, 0, &t, NULL));
+	for (volatile int i = 0; i < 1000000; i++)
+		;
+	EQ(read(fd, &v, 8), 8);
+	CHECK(v > 1000);
+	struct pollfd f = { fd, POLLIN, 0 };
+	EQ(poll(&f, 1, 1000), 1);
+}
+
 CASE(timerfd_create, "poll waits for it; reading fewer than 8 bytes: EINVAL")
 {
 	int fd = OK(timerfd_create(CLOCK_MONOTONIC, 0));

@@ -45,6 +45,14 @@ static struct itimerspec ns(long value, long interval)
 	return (struct itimerspec){ .it_value = { 0, value }, .it_interval = { 0, interval } };
 }
 
+static timer_t made(clockid_t clock, int notify, int signo)
+{
+	struct sigevent e = { .sigev_notify = notify, .sigev_signo = signo, .sigev_value.sival_int = 4711 };
+	timer_t id;
+	OK(timer_create(clock, &e, &id));
+	return id;
+}
+
 CASE(alarm, "seconds left of the one before; 0 stops")
 {
 	EQ(alarm(100), 0);
@@ -121,6 +129,24 @@ CASE(setitimer, "ITIMER_VIRTUAL and ITIMER_PROF: processor time used, not time s
 		;
 }
 
+CASE(setitimer, "the shortest intervals leave the program its time")
+{
+	struct itimerval t = us(1, 1);
+	struct itimerspec n = ns(1, 1);
+	timer_t id = made(CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGUSR1);
+	signal(SIGUSR1, SIG_IGN);
+	on_signal(SIGALRM, count, SA_RESTART);
+	OK(setitimer(ITIMER_REAL, &t, NULL));
+	OK(timer_settime(id, 0, &n, NULL));
+	for (volatile int i = 0; i < 1000000; i++)
+		;
+	signal(SIGALRM, SIG_IGN);
+	sleep_ms(5);
+	for (volatile int i = 0; i < 1000000; i++)
+		;
+	CHECK(handled > 0);
+}
+
 CASE(setitimer, "unknown timer or microseconds: EINVAL; bad address: EFAULT")
 {
 	struct itimerval t = us(1000000, 0);
@@ -132,14 +158,6 @@ CASE(setitimer, "unknown timer or microseconds: EINVAL; bad address: EFAULT")
 		ERR(syscall(SYS_getitimer, ITIMER_REAL, bad), EFAULT);
 	}
 	ERR(getitimer(9, &t), EINVAL);
-}
-
-static timer_t made(clockid_t clock, int notify, int signo)
-{
-	struct sigevent e = { .sigev_notify = notify, .sigev_signo = signo, .sigev_value.sival_int = 4711 };
-	timer_t id;
-	OK(timer_create(clock, &e, &id));
-	return id;
 }
 
 CASE(timer_create, "SIGEV_SIGNAL: SI_TIMER with the value and the timer's number")
