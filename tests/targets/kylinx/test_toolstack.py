@@ -473,3 +473,33 @@ def test_monitor_that_cannot_start_says_why(tmp_path: Path, image: Path) -> None
         start_monitor(f"test-{os.getpid()}", FamilyOptions(broken))
     assert not limits.existing(f"test-{os.getpid()}").directories
     del image
+
+
+@pytest.mark.root
+def test_limit_of_pvms(image: Path) -> None:
+    """The shell and 9 children fit; the tenth is refused inside, and the family goes on."""
+    script = "sh -c 'for i in $(seq 30); do sleep 600 & done; echo never'; echo still here"
+    done = kxbench("pvm", "run", "--image", str(image), "--pvms", "10", "bash", "-c", script)
+    assert "Cannot fork" in done.stderr
+    assert done.stdout == "still here\n"
+
+
+@pytest.mark.root
+def test_limit_of_memory(image: Path) -> None:
+    script = "x=$(head -c 200000000 /dev/zero | tr '\\0' x); echo ${#x}"
+    done = kxbench("pvm", "run", "--image", str(image), "--memory", "64M", "bash", "-c", script)
+    assert "200000000" not in done.stdout and done.returncode != 0
+    assert "monitor is gone" not in done.stderr
+
+
+@pytest.mark.root
+def test_shared_directories(image: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "file").write_text("from outside")
+    (tmp_path / "out").mkdir()
+    script = "cat /in/file; echo x > /in/file || echo refused; echo from inside > /out/file"
+    shares = ["--share", f"{tmp_path / 'in'}:/in", "--share", f"{tmp_path / 'out'}:/out:rw"]
+    done = kxbench("pvm", "run", "--image", str(image), *shares, "bash", "-c", script)
+    assert done.stdout == "from outsiderefused\n"
+    assert (tmp_path / "in" / "file").read_text() == "from outside"
+    assert (tmp_path / "out" / "file").read_text() == "from inside\n"
