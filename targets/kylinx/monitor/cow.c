@@ -84,7 +84,7 @@ static enum space_result copy_pages(struct space *s, uint64_t va, uint64_t *entr
 		if (i != index && needs_copy(entries[i]))
 			list[count++] = i;
 		else if (i != index && entries[i] & PTE_P && !(entries[i] & PTE_W))
-			entries[i] |= PTE_W | PTE_COW;
+			entries[i] |= PTE_W | PTE_COW | PTE_NX;
 	}
 	memory_unlock();
 	got = frames_alloc(count, frames, false);
@@ -118,7 +118,7 @@ static uint64_t *own_table(struct space *s, uint64_t va, uint64_t *pde, bool sev
 		return NULL;
 	fresh |= made;
 	if (!needs_copy(*entry)) {
-		*entry |= PTE_W | PTE_COW;
+		*entry |= PTE_W | PTE_COW | PTE_NX;
 		*done = true;
 		memory.stats.cow_reused++;
 	} else if (several && !fresh) {
@@ -134,18 +134,21 @@ static uint64_t *own_table(struct space *s, uint64_t va, uint64_t *pde, bool sev
 	return table_entries(table_of(*pde));
 }
 
+__thread bool space_cow;
+
 enum space_result cow_fault(struct space *s, uint64_t va, const struct kx_region *r)
 {
 	unsigned pages, from, to, heat = 0;
 	uint64_t *pde, *entries, start = va & ~(BLOCK_BYTES - 1), end = start + BLOCK_BYTES;
 	bool fresh, done, large, near_limit;
 
+	space_cow = true;
 	memory_lock();
 	near_limit = memory.used > memory.limit - memory.limit / 8;
 	pde = walk_own(s, va, 2, &fresh);
 	large = pde && *pde & PTE_LARGE;
 	if (large && block_sole(*pde & PTE_ADDRESS)) {
-		*pde |= PTE_W | PTE_COW;
+		*pde |= PTE_W | PTE_COW | PTE_NX;
 		memory.stats.cow_reused++;
 		memory_unlock();
 		return SPACE_RESOLVED;
@@ -195,14 +198,14 @@ bool cow_page(struct space *s, uint64_t va, uint64_t frame)
 	if (!entry || *entry & PTE_W)
 		return false;
 	if (!needs_copy(*entry)) {
-		*entry |= PTE_W | PTE_D;
+		*entry |= PTE_W | PTE_D | PTE_NX;
 		return false;
 	}
 	if (!frame)
 		return false;
 	old = *entry;
 	memcpy(frame_host(frame), frame_host(old & PTE_ADDRESS), KX_PAGE);
-	*entry = frame | (old & ~PTE_ADDRESS) | PTE_W;
+	*entry = frame | (old & ~PTE_ADDRESS) | PTE_W | PTE_NX;
 	entry_put(old, 1);
 	return true;
 }

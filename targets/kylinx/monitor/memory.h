@@ -48,6 +48,7 @@ uint64_t space_cr3(const struct space *);
 enum space_result { SPACE_RESOLVED, SPACE_UPCALL, SPACE_NO_MEMORY };
 /* A page fault at address; present, write, exec: from the error code (or as told by the caller when unknown: see unknown).
  * regions: host view of the guest's table, count entries. SPACE_UPCALL: the LibOS must decide. */
+extern __thread bool space_cow; /* set by space_fault() when it was a write to a page shared after a fork: for the probe */
 struct space_fault { uint64_t address; bool present, write, exec, unknown; };
 enum space_result space_fault(struct space *, const struct space_fault *, const struct kx_region *regions, uint32_t count);
 
