@@ -20,6 +20,7 @@ static const int plain[] = {
 	SYS_unlinkat, SYS_renameat2, SYS_ftruncate, SYS_fsync, SYS_recvmsg, SYS_sendto, SYS_accept4, SYS_dup, SYS_brk, SYS_mremap,
 	SYS_timer_create, SYS_timer_delete, SYS_set_robust_list, SYS_rseq, SYS_sigaltstack, SYS_rt_sigaction, SYS_exit,
 	SYS_exit_group, SYS_getrandom, SYS_sched_getaffinity, SYS_sched_setaffinity, SYS_getcpu, SYS_prlimit64, SYS_membarrier,
+	SYS_sysinfo, /* by libc's qsort */
 };
 
 static const uint32_t ioctls[] = {

@@ -102,13 +102,15 @@ static bool page_fault(struct vcpu *v, struct trap *t, uint64_t error, uint64_t 
 	uint32_t count = __atomic_load_n(&v->area->region_count, __ATOMIC_ACQUIRE);
 	uint64_t va = __atomic_load_n(&v->area->regions, __ATOMIC_ACQUIRE);
 	const struct kx_region *regions = count ? memory_commons(va, (size_t)count * sizeof *regions) : NULL;
+
+	space_cow = false;
 	enum space_result r = space_fault(v->space, &fault, regions, regions ? count : 0);
 
 	vcpu_reload_cr3(v);
 	if (r == SPACE_UPCALL && unknown)
 		return false;
 	v->faults++;
-	if ((error & (ERROR_PRESENT | ERROR_WRITE)) == (ERROR_PRESENT | ERROR_WRITE))
+	if (space_cow)
 		DTRACE_PROBE2(kxmonitor, fault_cow, v->slot, address);
 	if (r == SPACE_UPCALL)
 		upcall(v, t, VECTOR_PAGE_FAULT, error, address);
