@@ -1,5 +1,5 @@
 /* Entry points of the little LibOSes these tests run in place of the real one. The file's C part has guest_boot (first slot),
- * guest_child, and sets guest_resume: where an upcall goes on, with the stack of what was interrupted. */
+ * guest_child, and a table of where an upcall of each slot goes on, with the stack of what was interrupted. */
 #include "../../../../targets/kylinx/abi/kx_abi.h"
 	.section .text.0, "ax"
 	.quad	0x534f62694c786b01
@@ -37,6 +37,7 @@ entry_syscall:
 	jmp	*%rcx
 entry_upcall: /* rsp of what was interrupted is at 18 words */
 	movq	8 * 18(%rsp), %rsp
-	movabsq	$KX_VA_DATA, %rax
-	jmp	*(%rax)
+	movl	%gs:0x40, %edx		/* the slot */
+	movabsq	$KX_VA_DATA + 0x3000, %rax
+	jmp	*(%rax, %rdx, 8)
 	.section .note.GNU-stack, "", @progbits

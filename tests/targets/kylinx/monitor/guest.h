@@ -4,7 +4,7 @@
 #include "../../../../targets/kylinx/abi/kx_abi.h"
 
 typedef uint64_t u64;
-#define RESUME (*(volatile u64 *)KX_VA_DATA)   /* guest_resume: where an upcall goes on */
+#define RESUME(slot) (((volatile u64 *)(KX_VA_DATA + 0x3000))[slot]) /* where its upcalls go on */
 #define CHILD_STATE ((u64 *)(KX_VA_DATA + 0x1000))
 
 static inline struct kx_vcpu *me(void)
@@ -49,7 +49,7 @@ static inline void __attribute__((noreturn)) leave(int code)
 /* A write that may fault: an upcall goes on behind it. */
 static inline void touch(u64 address)
 {
-	__asm__ volatile("leaq 1f(%%rip), %%rax\n\tmovq %%rax, %1\n\tmovb $1, (%0)\n1:" ::"r"(address), "m"(RESUME) : "rax", "memory");
+	__asm__ volatile("leaq 1f(%%rip), %%rax\n\tmovq %%rax, %1\n\tmovb $1, (%0)\n1:" ::"r"(address), "m"(RESUME(me()->slot)) : "rax", "rdx", "memory");
 }
 
 void guest_boot(void) __attribute__((noreturn));

@@ -114,6 +114,6 @@ void guest_boot(void)
 void guest_child(void)
 {
 	if (me()->slot % 2)
-		touch(0); /* without a LibOS stack: the monitor has to end it */
+		touch(0);
 	leave(0);
 }
