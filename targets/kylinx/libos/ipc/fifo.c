@@ -49,11 +49,17 @@ static void count_open(struct pipe *p, u32 flags)
 	wake_waiters(&p->opened, 0);
 }
 
-/* Wait for the other end, as open(2) of a FIFO does. */
-static long wait_for_peer(struct pipe *p, u32 flags)
+static u32 *peer_opens(struct pipe *p, u32 flags)
+{
+	return reads(flags) ? &p->writer_opens : &p->reader_opens;
+}
+
+/* Wait for the other end, as open(2) of a FIFO does. seen: how often that had been opened before we were counted; it may have
+ * come and gone since. */
+static long wait_for_peer(struct pipe *p, u32 flags, u32 seen)
 {
 	u32 *peers = reads(flags) ? &p->writers : &p->readers;
-	u32 *opens = reads(flags) ? &p->writer_opens : &p->reader_opens, seen = *opens;
+	u32 *opens = peer_opens(p, flags);
 
 	if ((flags & O_ACCMODE) == O_RDWR || (flags & O_NONBLOCK))
 		return 0;
@@ -76,8 +82,9 @@ struct file *fifo_open(struct inode *inode, u32 flags, long *err)
 		*err = -ENXIO;
 		return NULL;
 	}
+	u32 seen = __atomic_load_n(peer_opens(p, flags), __ATOMIC_ACQUIRE);
 	count_open(p, flags);
-	*err = wait_for_peer(p, flags);
+	*err = wait_for_peer(p, flags, seen);
 	f = *err ? NULL : pipe_file(p, flags);
 	if (!f) {
 		pipe_end_gone(p, flags);
