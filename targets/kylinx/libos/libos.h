@@ -380,6 +380,7 @@ struct sigactions *sigactions_create(void);
 void sigactions_exec(struct proc *);             /* handlers back to default, ignored stay */
 void sigactions_put(struct sigactions *);
 void signal_flush(struct sigpending *);
+void signal_retarget(struct task *, u64 set);    /* signals of the process that the task no longer takes: others are woken for them */
 int signal_dequeue(struct task *, u64 set, struct kx_siginfo *); /* take a pending signal of set: its number; 0: none (signalfd, sigtimedwait) */
 long syscall_dispatch(struct kx_frame *);        /* core/syscalls.c: does call orig_rax with the frame's arguments: its result; for restarts */
 u64 signal_pending_set(struct task *);           /* pending for it or its process, blocked or not */

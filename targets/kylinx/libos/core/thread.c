@@ -98,6 +98,7 @@ static void thread_exit(void)
 	unlock(&family.tree);
 	if (last)
 		proc_exit(p->group_exiting ? p->group_exit_code : 0);
+	signal_retarget(t, NEVER); /* one that was woken for it, perhaps */
 	signal_flush(&t->pending);
 	wake_all(&p->vfork_wait); /* threads_kill_others waits there too */
 	task_exit_thread();

@@ -96,7 +96,7 @@ void signal_retarget(struct task *t, u64 set)
 {
 	struct proc *p = t->proc;
 	set &= p->shared_pending.set;
-	if (!set || p->task_count < 2)
+	if (!set || p->task_count < (t->exiting ? 1 : 2))
 		return;
 	bool entered = tree_enter();
 	for (; set; set &= set - 1) {
