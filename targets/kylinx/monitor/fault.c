@@ -266,10 +266,11 @@ static uint64_t object_page_gpa(const struct kx_object *o, uint64_t index)
 	return page && page < __atomic_load_n(&memory.commons_bytes, __ATOMIC_ACQUIRE) ? memory.commons.gpa + page : 0;
 }
 
-/* Pages of an object around va; a hole at va is the LibOS's to fill. */
+/* Pages of an object around va; a hole at va is the LibOS's to fill. They can be written through the commons, so they are never
+ * executed in place: exec_present() copies. */
 static enum space_result fill_object(struct space *s, uint64_t va, const struct kx_region *r)
 {
-	uint64_t flags = region_flags(r) | PTE_FOREIGN, start, end, first, *entry;
+	uint64_t flags = region_flags(r) | PTE_FOREIGN | PTE_NX, start, end, first, *entry;
 	const void *at_host = r->source % 8 ? NULL : memory_commons(r->source, sizeof(struct kx_object));
 	struct kx_object o;
 	bool fresh;
@@ -317,49 +318,73 @@ static enum space_result restore_kept(struct space *s, uint64_t va, const struct
 		entry = walk_own(s, start, 1, &fresh);
 		for (uint64_t at = start; entry && at < end; at += KX_PAGE, entry++)
 			if (*entry & PTE_KEPT)
-				*entry = (*entry & (PTE_ADDRESS | PTE_FOREIGN)) | flags;
+				*entry = (*entry & (PTE_ADDRESS | PTE_FOREIGN)) | flags | (entry_of_commons(*entry) ? PTE_NX : 0);
 	}
 	memory_unlock();
 	return entry ? SPACE_RESOLVED : SPACE_NO_MEMORY;
 }
 
-/* Writing became allowed, or always was and the page is shared. */
+/* Writing became allowed, or always was and the page is shared. The table's word on what kind of region this is does not make a
+ * page the object's: only one of the commons is written in place. */
 static enum space_result write_present(struct space *s, uint64_t va, const struct kx_region *r)
 {
-	uint64_t *entry;
-	bool fresh;
+	bool fresh, ours = false;
+	uint64_t *entry, old;
 
 	if (r->kind != KX_REGION_OBJECT)
 		return cow_fault(s, va, r);
 	memory_lock();
 	entry = walk_own(s, va, 1, &fresh);
-	if (entry)
-		*entry |= PTE_W;
+	if (entry && entry_of_commons(*entry)) {
+		*entry |= PTE_W | PTE_NX;
+	} else if (entry) { /* a copy made for executing, or a lie: the object's page in its place */
+		old = *entry;
+		*entry = 0;
+		entry_put(old, 1);
+		space_replaced(s, va, false);
+		ours = true;
+	}
 	memory_unlock();
-	return entry ? SPACE_RESOLVED : SPACE_NO_MEMORY;
+	return !entry ? SPACE_NO_MEMORY : ours ? fill_object(s, va, r) : SPACE_RESOLVED;
+}
+
+/* A page that others can write through the commons is executed as a copy. *entry is our own table's. */
+static enum space_result exec_copy(struct space *s, uint64_t va, uint64_t *entry, const struct kx_region *r)
+{
+	uint64_t frame;
+
+	if (frames_alloc(1, &frame, false) != 1)
+		return SPACE_NO_MEMORY;
+	memcpy(frame_host(frame), any_host(*entry & PTE_ADDRESS), KX_PAGE);
+	memory_lock();
+	*entry = frame | region_flags(r);
+	space_replaced(s, va, false);
+	memory_unlock();
+	return SPACE_RESOLVED;
 }
 
 /* Executing became allowed. An entry that is writable stays as it is: LibOS has to take that right away first. */
-static enum space_result exec_present(struct space *s, uint64_t va)
+static enum space_result exec_present(struct space *s, uint64_t va, const struct kx_region *r)
 {
 	enum space_result result = SPACE_RESOLVED;
 	uint64_t *entry;
-	bool fresh, writable;
+	bool fresh, writable, copy = false;
 	int level;
 
 	memory_lock();
 	entry = walk_find(s, va, &level, &writable);
-	if (*entry & PTE_W)
+	if (*entry & PTE_W && !entry_of_commons(*entry)) {
 		result = SPACE_UPCALL;
-	else if (*entry & PTE_NX) {
+	} else if (*entry & PTE_NX) {
 		entry = walk_own(s, va, level, &fresh);
-		if (entry)
+		copy = entry && entry_of_commons(*entry);
+		if (entry && !copy)
 			*entry &= ~(PTE_NX | PTE_COW);
-		else
+		else if (!entry)
 			result = SPACE_NO_MEMORY;
 	}
 	memory_unlock();
-	return result;
+	return copy ? exec_copy(s, va, entry, r) : result;
 }
 
 static enum space_result fill(struct space *s, uint64_t va, const struct kx_region *r, bool write, const struct kx_region *regions, uint32_t count)
@@ -403,7 +428,7 @@ enum space_result space_fault(struct space *s, const struct space_fault *f, cons
 		if (write)
 			result = can_write ? SPACE_RESOLVED : write_present(s, va, &r);
 		else
-			result = exec ? exec_present(s, va) : SPACE_RESOLVED;
+			result = exec ? exec_present(s, va, &r) : SPACE_RESOLVED;
 	} else if (entry & PTE_KEPT) {
 		result = restore_kept(s, va, &r);
 	} else {

@@ -129,6 +129,11 @@ static inline bool user_range(uint64_t start, uint64_t length)
 
 	return start >= KX_USER_MIN && end >= start && end <= KX_USER_MAX && (end <= KX_VA_SHARED || start >= KX_VA_KERNEL_END);
 }
+/* A page of an object: the only kind that several may write in place, and that is never executed in place. */
+static inline bool entry_of_commons(uint64_t entry)
+{
+	return entry & PTE_FOREIGN && (entry & PTE_ADDRESS) - memory.commons.gpa < memory.commons.size;
+}
 static inline unsigned entry_index(uint64_t va, int level) { return va >> (12 + 9 * (level - 1)) & 511; }
 static inline uint64_t level_bytes(int level) { return 1ull << (12 + 9 * (level - 1)); }
 static inline bool shared_root_entry(unsigned i) { return i >= entry_index(KX_VA_SHARED, 4) && i < entry_index(KX_VA_KERNEL_END, 4); }

@@ -195,8 +195,9 @@ static uint64_t protected_entry(uint64_t entry, const struct kx_region *r)
 		return entry;
 	if (!r || !r->prot)
 		return keep | PTE_KEPT;
-	if (r->kind == KX_REGION_OBJECT)
-		return keep | (region_flags(r) & ~PTE_COW) | (r->prot & KX_PROT_WRITE ? PTE_W : 0);
+	if (entry_of_commons(entry))
+		return keep | PTE_NX | (r->kind != KX_REGION_OBJECT ? region_flags(r) :
+			(region_flags(r) & ~PTE_COW) | (r->prot & KX_PROT_WRITE ? PTE_W : 0));
 	return keep | region_flags(r) | (r->prot & KX_PROT_WRITE ? entry & PTE_W : 0);
 }
 

@@ -96,6 +96,8 @@ static long place_region(struct mm *mm, const struct map_request *q, struct file
 	u64 end = start + q->length;
 	struct kx_region r;
 	long e = describe(&r, q, file, start);
+	if (!e && r.kind == KX_REGION_OBJECT && (r.prot & KX_PROT_EXEC))
+		e = -EACCES; /* the same pages may be writable elsewhere */
 	if (e)
 		return e;
 	struct region_trash trash;

@@ -12,6 +12,8 @@ static long check_range(const struct mm *mm, u64 start, u64 end, u32 prot)
 			return -ENOMEM;
 		if ((prot & KX_PROT_WRITE) && (mm->regions[i].flags & KXR_NO_WRITE))
 			return -EACCES;
+		if ((prot & KX_PROT_EXEC) && mm->regions[i].kind == KX_REGION_OBJECT)
+			return -EACCES; /* it may be writable elsewhere */
 		at = mm->regions[i].end;
 	}
 	return 0;
