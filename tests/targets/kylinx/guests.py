@@ -1,0 +1,172 @@
+"""Programs of these tests in families: built, put into an image, run to their end, the monitor looked at."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from targets.kylinx import building, host
+from targets.kylinx.image import Request, cached_image
+from targets.kylinx.toolstack.control import Event, MonitorGoneError, Program
+from targets.kylinx.toolstack.faults import Fault
+from targets.kylinx.toolstack.monitor import FamilyOptions, Monitor, Share, start_monitor
+from targets.kylinx.toolstack.programs import ENVIRONMENT
+from vocabulary.errors import TargetError
+
+HERE = Path(__file__).parent
+_LOG_TAIL = 2000
+LONG = bool(os.environ.get("KXBENCH_LONG"))
+SEED = os.environ.get("KXBENCH_SEED", "1")
+
+
+def build(name: str) -> Path:
+    """The program of the folder ``name``."""
+    subprocess.run(["make", "-s", "-C", str(HERE / name)], check=True)
+    return HERE / name / "build" / name
+
+
+def image_of(*programs: Path) -> Path:
+    """An image with them. Skips the test where there are no pVMs."""
+    if why := host.missing():
+        pytest.skip(why)
+    building.build()
+    return cached_image(Request(tuple(map(str, programs)), name="test-" + programs[0].name)).path
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a program ended: ``status`` as wait(2) gives it; None when the family ended first."""
+
+    status: int | None
+    out: str
+    err: str
+    faults: tuple[Fault, ...]
+    events: tuple[Event, ...]
+
+
+@dataclass
+class Running:
+    """A program of a family that goes on."""
+
+    family: "Guests"
+    answer: dict[str, Any]
+    out: int
+    err: int
+    feed: int
+    _seen: list[Event] = field(default_factory=list)
+
+    def line(self) -> str:
+        """The next that it prints."""
+        text = b""
+        while not text.endswith(b"\n"):
+            piece = os.read(self.out, 1)
+            assert piece, self.family.log()
+            text += piece
+        return text.decode().strip()
+
+    def end(self, timeout_s: float = 60.0) -> Said:
+        """Close its input and follow it to its end."""
+        if self.feed >= 0:
+            os.close(self.feed)
+            self.feed = -1
+        status, events = self.family.follow(self.answer["id"], timeout_s)
+        texts = []
+        for descriptor in (self.out, self.err):
+            pieces = []
+            while piece := os.read(descriptor, 65536):
+                pieces.append(piece)
+            os.close(descriptor)
+            texts.append(b"".join(pieces).decode("utf-8", "replace"))
+        faults = tuple(Fault.of(event) for event in events if event["event"] == "fault")
+        return Said(status, texts[0], texts[1], faults, tuple(events))
+
+
+@dataclass
+class Guests:
+    """A family whose programs are ours."""
+
+    monitor: Monitor
+    program: Path
+    _events: list[Event] = field(default_factory=list)
+    gone: bool = False
+
+    def start(self, *arguments: str, program: Path | None = None) -> Running:
+        reader, feed = os.pipe()
+        out, out_end = os.pipe()
+        err, err_end = os.pipe()
+        path = str(program or self.program)
+        environment = {**ENVIRONMENT, "KX_SEED": SEED}
+        try:
+            answer = self.monitor.control.spawn(
+                Program(path, (path, *arguments), environment), (reader, out_end, err_end)
+            )
+        finally:
+            for descriptor in (reader, out_end, err_end):
+                os.close(descriptor)
+        return Running(self, answer, out, err, feed)
+
+    def run(self, *arguments: str, program: Path | None = None, timeout_s: float = 60.0) -> Said:
+        return self.start(*arguments, program=program).end(timeout_s)
+
+    def follow(self, number: int, timeout_s: float) -> tuple[int | None, list[Event]]:
+        """Until the program of this request ended; events of others are kept."""
+        deadline = time.monotonic() + timeout_s
+        mine = [event for event in self._events if event.get("id") == number]
+        self._events = [event for event in self._events if event.get("id") != number]
+        while not (mine and mine[-1]["event"] == "exit"):
+            try:
+                event = self.monitor.control.event(max(0.0, deadline - time.monotonic()))
+            except MonitorGoneError:
+                self.gone = True
+                return None, mine
+            assert event is not None, f"it did not end within {timeout_s:g} s\n{self.log()}"
+            if event["event"] == "panic":
+                mine.append(event)
+            elif event.get("id") == number:
+                mine.append(event)
+            else:
+                self._events.append(event)
+        return int(mine[-1]["status"]), mine
+
+    def log(self) -> str:
+        try:
+            return str(self.monitor.control.request("log")["text"])[-_LOG_TAIL:]
+        except TargetError as error:
+            return str(error)
+
+    def stats(self) -> dict[str, Any]:
+        return self.monitor.control.request("stats")
+
+    def passes(self, *arguments: str, timeout_s: float = 60.0) -> Said:
+        """The trial says that all is as it should be, and the family is well after it."""
+        said = self.run(*arguments, timeout_s=timeout_s)
+        assert said.status == 0, (said.err, said.out, said.status, said.events[-3:], self.log())
+        self.is_well()
+        return said
+
+    def is_well(self) -> None:
+        """The monitor answers, and a new program of the family forks, writes, and talks."""
+        assert self.monitor.process.poll() is None
+        said = self.run("well", timeout_s=20)
+        assert (said.status, said.out) == (0, "well\n"), (said, self.log())
+
+
+@contextmanager
+def family(
+    image: Path,
+    program: Path,
+    name: str,
+    *,
+    memory_mib: int = 512,
+    pvms: int = 64,
+    shares: Sequence[Share] = (),
+) -> Iterator[Guests]:
+    options = FamilyOptions(image, memory_bytes=memory_mib << 20, pvms=pvms, shares=tuple(shares))
+    with start_monitor(f"test-{name}-{os.getpid()}", options) as monitor:
+        yield Guests(monitor, program)
