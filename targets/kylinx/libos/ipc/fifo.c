@@ -49,24 +49,22 @@ static void count_open(struct pipe *p, u32 flags)
 	wake_waiters(&p->opened, 0);
 }
 
-static u32 *peer_opens(struct pipe *p, u32 flags)
+/* The other end, as it was before this one was counted: it may come, or go on and be gone, at any moment since. */
+struct peer { u32 here, opens; };
+
+static struct peer peer_now(struct pipe *p, u32 flags)
 {
-	return reads(flags) ? &p->writer_opens : &p->reader_opens;
+	u32 opens = __atomic_load_n(reads(flags) ? &p->writer_opens : &p->reader_opens, __ATOMIC_ACQUIRE);
+
+	return (struct peer){ __atomic_load_n(reads(flags) ? &p->writers : &p->readers, __ATOMIC_ACQUIRE), opens };
 }
 
-/* Wait for the other end, as open(2) of a FIFO does. seen: how often that had been opened before we were counted; it may have
- * come and gone since. */
-static long wait_for_peer(struct pipe *p, u32 flags, u32 seen)
+/* Wait for the other end, as open(2) of a FIFO does: for one that is here, or was at some time since. */
+static long wait_for_peer(struct pipe *p, u32 flags, struct peer before)
 {
-	u32 *peers = reads(flags) ? &p->writers : &p->readers;
-	u32 *opens = peer_opens(p, flags);
-
-	if ((flags & O_ACCMODE) == O_RDWR || (flags & O_NONBLOCK))
+	if ((flags & O_ACCMODE) == O_RDWR || (flags & O_NONBLOCK) || before.here)
 		return 0;
-	if (__atomic_load_n(peers, __ATOMIC_ACQUIRE))
-		return 0;
-	return wait_until(&p->opened, __atomic_load_n(opens, __ATOMIC_ACQUIRE) != seen ||
-			  __atomic_load_n(peers, __ATOMIC_ACQUIRE), NEVER) ? -ERESTARTSYS : 0;
+	return wait_until(&p->opened, peer_now(p, flags).opens != before.opens, NEVER) ? -ERESTARTSYS : 0;
 }
 
 struct file *fifo_open(struct inode *inode, u32 flags, long *err)
@@ -82,9 +80,9 @@ struct file *fifo_open(struct inode *inode, u32 flags, long *err)
 		*err = -ENXIO;
 		return NULL;
 	}
-	u32 seen = __atomic_load_n(peer_opens(p, flags), __ATOMIC_ACQUIRE);
+	struct peer before = peer_now(p, flags);
 	count_open(p, flags);
-	*err = wait_for_peer(p, flags, seen);
+	*err = wait_for_peer(p, flags, before);
 	f = *err ? NULL : pipe_file(p, flags);
 	if (!f) {
 		pipe_end_gone(p, flags);
