@@ -25,11 +25,12 @@ static long set_owner(struct path *p, u32 uid, u32 gid)
 		return -EPERM;
 	a.valid = (uid != ~0u ? ATTR_UID : 0) | (gid != ~0u ? ATTR_GID : 0);
 	if (!S_ISDIR(mode) && (mode & (S_ISUID | S_ISGID))) {
-		a.valid |= ATTR_MODE;
 		a.mode = mode & 07777 & ~(u32)S_ISUID;
-		if (mode & S_IXGRP)
+		if ((mode & S_IXGRP) || (who && !current_in_group(p->inode->gid)))
 			a.mode &= ~(u32)S_ISGID;
-		if (!inode_owner_or_root(p->inode))
+		if (a.mode != (mode & 07777))
+			a.valid |= ATTR_MODE;
+		if ((a.valid & ATTR_MODE) && !inode_owner_or_root(p->inode))
 			return -EPERM;
 	}
 	return path_setattr(p, &a);

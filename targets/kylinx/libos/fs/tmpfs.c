@@ -286,8 +286,11 @@ long tmpfs_fallocate(struct file *f, u32 mode, u64 offset, u64 length)
 		if (!r && last > size)
 			__atomic_store_n(&i->size, last, __ATOMIC_RELEASE);
 	}
-	if (!r)
+	if (!r) {
 		i->mtime_ns = i->ctime_ns = (s64)now_real_ns();
+		if (i->mode & (S_ISUID | S_ISGID))
+			inode_drop_privileges(i);
+	}
 	unlock(&i->lock);
 	return r;
 }
