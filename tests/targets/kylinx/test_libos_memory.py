@@ -1,4 +1,4 @@
-"""The LibOS's memory and processes: the hosted C test, plain and under sanitizers, and forks in every order as a
+"""The LibOS's memory and processes: hosted C tests, plain and under sanitizers, and forks in every order as a
 process and in a pVM."""
 
 import subprocess
@@ -38,7 +38,8 @@ def torture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     program = tmp_path_factory.mktemp("torture") / "fork_torture"
     source = HERE / "fork_torture.c"
     warnings = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-Wshadow"]
-    subprocess.run(["gcc", *warnings, "-O1", "-pthread", "-o", program, source], check=True)
+    command = ["gcc", *warnings, "-O1", "-pthread", "-o", str(program), str(source)]
+    subprocess.run(command, check=True)
     return program
 
 
