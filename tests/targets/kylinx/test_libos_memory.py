@@ -44,7 +44,7 @@ def torture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_forks_in_every_order_as_a_process(torture: Path) -> None:
-    command = [torture, str(FORKS), "1"]
+    command = [str(torture), str(FORKS), "1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, SAID, "")
 
