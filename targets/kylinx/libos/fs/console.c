@@ -1,6 +1,7 @@
 /* Consoles: what a program's descriptors 0, 1 and 2 are at first. Output goes to the monitor within the call that writes it;
  * input is asked for when somebody reads or polls. */
 #include "fs.h"
+#include "../ipc/ipc.h"
 
 #define INPUT_BYTES 1024u
 #define BOUNCE_BYTES 16384u
@@ -153,8 +154,10 @@ static long put_all(const struct file *f, const char *s, size_t n)
 			done += (size_t)r;
 			continue;
 		}
+		if (r == -EPIPE && !done)
+			signal_sigpipe(); /* the console is a pipe of the user's that nobody reads any more */
 		if (r != -EAGAIN && r)
-			return done ? (long)done : -EIO;
+			return done ? (long)done : r == -EPIPE ? r : -EIO;
 		if (f->flags & O_NONBLOCK)
 			return done ? (long)done : -EAGAIN;
 		if (task_sleep(deadline_after(RETRY_NS), true) == -EINTR)

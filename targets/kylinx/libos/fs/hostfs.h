@@ -9,6 +9,8 @@ struct host_inode { /* inode.gen.data: one for each file of a share, so that map
 	u32 share;
 	u64 number;                     /* the host's inode number */
 	struct kx_object *object;       /* its bytes, once mapped */
+	u64 loaded_bytes;               /* the file when it was read for that */
+	s64 loaded_mtime_ns;
 	bool written;                   /* the mapping may be written: to be copied back */
 };
 

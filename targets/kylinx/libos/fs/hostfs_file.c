@@ -108,6 +108,21 @@ static u64 host_size(struct file *f)
 	return f->inode->ops->getattr(f->path, f->inode, &st) ? f->inode->size : (u64)st.st_size;
 }
 
+/* What write(2) changed is to be seen in mappings. */
+static void refresh_pages(const struct host_inode *k, const char *bytes, u64 n, u64 at)
+{
+	while (k->object && n) {
+		u64 skip = at % KX_PAGE, piece = KX_PAGE - skip < n ? KX_PAGE - skip : n;
+		char *page = object_page(k->object, at / KX_PAGE, false);
+
+		if (page)
+			memcpy(page + skip, bytes, piece);
+		bytes += piece;
+		at += piece;
+		n -= piece;
+	}
+}
+
 static long hostfs_write(struct file *f, struct uio *u, u64 *pos)
 {
 	u64 pages = (piece_of(u) + KX_PAGE - 1) / KX_PAGE;
@@ -126,6 +141,7 @@ static long hostfs_write(struct file *f, struct uio *u, u64 *pos)
 		r = got > 0 ? move(f, KX_HOSTFS_WRITE, buffer, (u64)got, *pos) : got;
 		if (r <= 0)
 			break;
+		refresh_pages(host_of(f->inode), buffer, (u64)r, *pos);
 		done += r;
 		*pos += (u64)r;
 		if (r < got)
@@ -144,35 +160,50 @@ static long hostfs_lseek(struct file *f, s64 offset, int whence)
 	return generic_lseek(f, offset, whence, size);
 }
 
-/* Pages of the whole file, read once and shared by all its mappings. */
+/* keep: pages already there may hold what a mapping has written and nobody has put back yet. */
+static long read_pages(struct file *f, struct kx_object *o, u64 size, bool keep)
+{
+	long r = 0;
+
+	for (u64 at = 0; at < size && r >= 0; at += KX_PAGE) {
+		void *page = object_page(o, at / KX_PAGE, false);
+
+		if (page && keep)
+			continue;
+		page = object_page(o, at / KX_PAGE, true);
+		r = page ? move(f, KX_HOSTFS_READ, page, size - at < KX_PAGE ? size - at : KX_PAGE, at) : -ENOMEM;
+	}
+	return r < 0 ? r : 0;
+}
+
+/* Pages of the whole file, shared by all its mappings; read again for a new mapping when the host has changed the file. */
 static long load_object(struct file *f, struct host_inode *k)
 {
 	u64 size = host_size(f);
-	struct kx_object *o;
-	long r = 0;
+	struct kx_object *o = k->object;
+	long r;
 
-	if (k->object)
+	if (o && k->loaded_bytes == size && k->loaded_mtime_ns == f->inode->mtime_ns)
 		return 0;
 	if (size > MAPPED_MAX)
 		return -ENOMEM;
-	o = object_create();
+	if (!o)
+		o = object_create();
 	if (!o)
 		return -ENOMEM;
 	object_resize(o, PAGE_UP(size) / KX_PAGE);
-	for (u64 at = 0; at < size && r >= 0; at += KX_PAGE) {
-		void *page = object_page(o, at / KX_PAGE, true);
-
-		r = page ? move(f, KX_HOSTFS_READ, page, size - at < KX_PAGE ? size - at : KX_PAGE, at) : -ENOMEM;
-	}
+	r = read_pages(f, o, size, k->written);
 	lock(&f->inode->lock);
-	if (r >= 0 && !k->object) {
+	if (!r && !k->object)
 		k->object = o;
-		o = NULL;
+	if (!r) {
+		k->loaded_bytes = size;
+		k->loaded_mtime_ns = f->inode->mtime_ns;
 	}
 	unlock(&f->inode->lock);
-	if (o)
+	if (o != k->object)
 		object_destroy(o);
-	return r < 0 ? r : 0;
+	return r;
 }
 
 static long hostfs_mmap(struct file *f, struct kx_region *r, u32 flags)
