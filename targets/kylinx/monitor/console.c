@@ -73,14 +73,19 @@ int console_create(int in, int out, int err)
 	return id;
 }
 
+void console_hold(uint32_t id)
+{
+	get(id);
+}
+
 void console_release(uint32_t id)
 {
 	struct console *c = get(id);
 
 	if (!c)
 		return;
-	put(c);
-	put(c);
+	put(c); /* this function's */
+	put(c); /* the holder's */
 }
 
 void console_window(uint32_t id, uint32_t rows, uint32_t cols)

@@ -195,6 +195,7 @@ void family_open(struct settings *s)
 	if (!s->memory_bytes)
 		s->memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * KX_PAGE / 2;
 	use_cpus(s);
+	affinity_begin();
 	open_kvm();
 	read_cpuid();
 	config.vm_fd = family.vm_fd;
@@ -291,8 +292,10 @@ int64_t family_spawn(const struct spawn_request *q)
 void family_pvm_ended(struct vcpu *v)
 {
 	__atomic_fetch_add(&family.exits, 1, __ATOMIC_RELAXED);
-	if (!v->root)
+	if (!v->root) {
+		console_release(v->console);
 		return;
+	}
 	if (!family.settings->keep)
 		family_exit(WIFSIGNALED(v->status) ? (v->killed_by_monitor ? EXIT_MONITOR : 128 + WTERMSIG(v->status)) :
 			WEXITSTATUS(v->status));

@@ -67,6 +67,9 @@ struct vcpu {
 	uint64_t upcall_frame;               /* where the last one was written, and how many were each below the one before */
 	uint32_t nested_upcalls;
 	uint64_t timer_deadline;
+	uint64_t affinity[KX_AFFINITY_WORDS]; /* wanted: a bit for each of the family's CPUs; all 0: any */
+	uint64_t affinity_now[KX_AFFINITY_WORDS]; /* the thread's; kept by a pooled one until another is wanted */
+	uint32_t affinity_due;               /* they differ */
 	uint64_t started_ns, cpu_at_start_ns;
 	uint64_t exits, hypercalls, faults;
 };
@@ -126,6 +129,7 @@ struct family {
 	uint32_t free_count, live;
 	uint64_t made, recycled, retired, forks, spawns, exits, generation;
 	uint64_t hypercalls[KX_HC_COUNT];
+	uint64_t make_again_ns;              /* after a vCPU could not be made */
 	bool booted, confined;
 	bool lstar_stub, shutdown_faults, tsc_exact; /* by the self-test */
 	bool fast_faults;                    /* shutdown_faults, and not turned off */
@@ -153,6 +157,11 @@ struct vcpu *family_live(uint64_t slot);                    /* NULL: no pVM runs
 void hypercall_dispatch(struct vcpu *);                     /* hypercall.c */
 const char *hypercall_name(uint32_t nr);
 
+void affinity_begin(void);                                  /* affinity.c: before there are threads */
+int64_t affinity_set(uint64_t slot, const uint64_t *mask);
+void affinity_inherit(struct vcpu *, const struct vcpu *parent);
+void affinity_apply(struct vcpu *);                         /* by its own thread */
+
 int64_t events_wait(struct vcpu *, uint32_t seen, uint64_t deadline); /* events.c */
 int64_t events_notify(struct vcpu *, uint64_t slot);
 int64_t events_kick(uint64_t slot);
@@ -161,6 +170,7 @@ bool events_timer_due(struct vcpu *);                       /* true: it was due,
 void events_bump(struct vcpu *);                            /* change its events word, wake it */
 
 int console_create(int in, int out, int err);               /* console.c: number, or -errno; takes the descriptors over */
+void console_hold(uint32_t console);                        /* each pVM of a console holds it: the last one's end closes it */
 void console_release(uint32_t console);
 int64_t console_io(struct vcpu *, uint64_t op, uint64_t console, uint64_t va, uint64_t length);
 void console_window(uint32_t console, uint32_t rows, uint32_t cols);

@@ -29,7 +29,7 @@ static int64_t hc_fork(struct vcpu *v, const struct call *c)
 		return -EINVAL;
 	if (c->a[4] && !memory_commons(c->a[3], c->a[4] * sizeof(struct kx_region)))
 		return -EFAULT;
-	DTRACE_PROBE1(kxmonitor, fork_begin, v->slot);
+	DTRACE_PROBE2(kxmonitor, fork_begin, v->slot, c->a[1]);
 	child = pool_take();
 	if (!child)
 		return -EAGAIN;
@@ -157,12 +157,25 @@ static int64_t hc_yield(struct vcpu *v, const struct call *c)
 	return 0;
 }
 
+/* Another slot's thread comes out of the guest, or out of its sleep, to do it. */
+static int64_t hc_affinity(struct vcpu *v, const struct call *c)
+{
+	int64_t r = affinity_set(c->a[0], c->a + 1);
+
+	if (!r && c->a[0] != v->slot) {
+		vcpu_kick(family_vcpu(c->a[0]));
+		events_bump(family_vcpu(c->a[0]));
+	}
+	return r;
+}
+
 static const struct { const char *name; int64_t (*call)(struct vcpu *, const struct call *); } table[KX_HC_COUNT] = {
 	[KX_HC_EXIT] = { "exit", hc_exit }, [KX_HC_FORK] = { "fork", hc_fork }, [KX_HC_WAIT] = { "wait", hc_wait },
 	[KX_HC_NOTIFY] = { "notify", hc_notify }, [KX_HC_KICK] = { "kick", hc_kick }, [KX_HC_TIMER] = { "timer", hc_timer },
 	[KX_HC_MEMORY] = { "memory", hc_memory }, [KX_HC_COMMONS] = { "commons", hc_commons },
 	[KX_HC_CONSOLE] = { "console", hc_console }, [KX_HC_HOSTFS] = { "hostfs", hc_hostfs },
 	[KX_HC_REPORT] = { "report", hc_report }, [KX_HC_YIELD] = { "yield", hc_yield },
+	[KX_HC_AFFINITY] = { "affinity", hc_affinity },
 };
 
 const char *hypercall_name(uint32_t nr)

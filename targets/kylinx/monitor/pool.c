@@ -3,6 +3,8 @@
 #include <string.h>
 #include "family.h"
 
+#define MAKE_AGAIN_NS 100000000
+
 /* Under pool_lock: may one more vCPU be made? The limit counts pVMs; a few vCPUs beyond it may be ending. */
 static bool room_for_one(void)
 {
@@ -14,7 +16,7 @@ static int make_one(void)
 {
 	struct vcpu *v = NULL;
 
-	if (!room_for_one())
+	if (!room_for_one() || clock_mono_ns() < family.make_again_ns)
 		return -EAGAIN;
 	uint32_t slot = family.vcpu_count++;
 	pthread_mutex_unlock(&family.pool_lock);
@@ -24,8 +26,12 @@ static int make_one(void)
 	else
 		log_line("vCPU %u cannot be made: %s", slot, strerror(-r));
 	pthread_mutex_lock(&family.pool_lock);
-	if (!r)
+	if (!r) {
 		family.made++;
+	} else { /* its number is lost; what is short (descriptors, memory) may come back */
+		family.retired++;
+		family.make_again_ns = clock_mono_ns() + MAKE_AGAIN_NS;
+	}
 	return r;
 }
 
@@ -94,6 +100,9 @@ void pool_go(struct vcpu *v, struct space *space, const struct pvm_start *start)
 	v->console = start->console;
 	v->root = start->root;
 	v->spawn_pages = start->spawn_pages;
+	affinity_inherit(v, family_vcpu(start->parent));
+	if (!start->root)
+		console_hold(start->console);
 	v->area->boot_arg = start->boot_arg;
 	v->area->regions = start->regions;
 	v->area->region_count = start->region_count;

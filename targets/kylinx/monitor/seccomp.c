@@ -19,7 +19,7 @@ static const int plain[] = {
 	SYS_getpid, SYS_pread64, SYS_pwrite64, SYS_close, SYS_fstat, SYS_newfstatat, SYS_getdents64, SYS_readlinkat, SYS_mkdirat,
 	SYS_unlinkat, SYS_renameat2, SYS_ftruncate, SYS_fsync, SYS_recvmsg, SYS_sendto, SYS_accept4, SYS_dup, SYS_brk, SYS_mremap,
 	SYS_timer_create, SYS_timer_delete, SYS_set_robust_list, SYS_rseq, SYS_sigaltstack, SYS_rt_sigaction, SYS_exit,
-	SYS_exit_group, SYS_getrandom, SYS_sched_getaffinity, SYS_sched_setaffinity, SYS_getcpu, SYS_prlimit64, SYS_membarrier,
+	SYS_exit_group, SYS_getrandom, SYS_sched_getaffinity, SYS_getcpu, SYS_prlimit64, SYS_membarrier,
 	SYS_sysinfo, /* by libc's qsort */
 };
 
@@ -112,6 +112,7 @@ void seccomp_confine(void)
 	bits_block(&p, SYS_mprotect, 2, PROT_EXEC);
 	bits_block(&p, SYS_openat2, 0, 0x80000000); /* below a share's descriptor, never AT_FDCWD */
 	value_block(&p, SYS_tgkill, 0, (uint32_t)getpid());
+	value_block(&p, SYS_sched_setaffinity, 0, 0); /* its own thread's */
 	value_block(&p, SYS_clone, 0, PTHREAD_FLAGS);
 	error_block(&p, SYS_clone3, ENOSYS);        /* its flags lie in memory: libc takes clone instead */
 	error_block(&p, SYS_openat, ENOENT);        /* libc looks for its settings in files: there are none */

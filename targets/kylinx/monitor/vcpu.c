@@ -455,6 +455,8 @@ static void *vcpu_thread(void *arg)
 		wait_for_go(v);
 		pvm_begin(v);
 		while (!v->ended) {
+			if (__atomic_load_n(&v->affinity_due, __ATOMIC_RELAXED))
+				affinity_apply(v);
 			run_once(v);
 			if (__atomic_load_n(&v->ending, __ATOMIC_ACQUIRE) && !v->ended)
 				vcpu_end(v, "killed from the control socket");
