@@ -78,8 +78,10 @@
 #define KX_HC_HOSTFS 9    /* (op, va): struct kx_hostfs in the commons, a directory the user shared */
 #define KX_HC_REPORT 10   /* (kind, va, length): KX_REPORT_*, bytes in the commons for the user */
 #define KX_HC_YIELD 11    /* let another thread of the host run */
-#define KX_HC_COUNT 12
+#define KX_HC_AFFINITY 12 /* (slot, mask[4]): the CPUs its thread may run on, a bit for each of the first 256 of kx_boot.cpus; a child inherits them */
+#define KX_HC_COUNT 13
 
+#define KX_AFFINITY_WORDS 4
 #define KX_FORK_EMPTY 1   /* no memory of the parent's: for posix_spawn and exec of a vfork child */
 
 /* What the monitor knows of memory it learns at a fault from the region table, so growing or adding a mapping needs no

@@ -230,6 +230,8 @@ struct proc {                                    /* a process */
 	s32 nice;
 	u64 timer_slack_ns, children_faults;
 	u64 voluntary_switches, involuntary_switches; /* of ended threads */
+	u64 affinity[KX_AFFINITY_WORDS];             /* CPUs its pVM may run on; all 0: any */
+	bool affinity_due;                           /* set while it ran in its parent's pVM */
 };
 
 struct family {                                  /* one, in .bss */
@@ -265,6 +267,7 @@ void fpu_restore(const void *area);
 void fpu_area_init(void *area);                  /* initial state, for exec: fpu_area_init(current->fpu); fpu_restore(current->fpu) */
 u32 fpu_bytes(void);                             /* of an area */
 void return_to_user(struct kx_frame *) __attribute__((noreturn)); /* with the attention work done; all registers from the frame (sigreturn, exec) */
+void affinity_settle(void);                      /* core/sched_calls.c: current runs in its own pVM for the first time */
 void exit_work(struct kx_frame *);               /* core/exit_work.c: signals, reschedule, timers before going back */
 void request_attention(struct task *, u32 bits); /* makes its vCPU look: kicks it if it runs application code */
 void thread_exit_cleanup(struct task *);         /* clear_child_tid, robust futexes */

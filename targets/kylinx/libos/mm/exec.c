@@ -126,6 +126,7 @@ static void reset_process(const struct program *p)
 	current->restore_blocked = false;
 	current->restart = NULL;
 	current->vfork_borrowed = false;
+	affinity_settle();
 	__atomic_add_fetch(&family.execs, 1, __ATOMIC_RELAXED);
 }
 

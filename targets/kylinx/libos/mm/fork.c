@@ -35,6 +35,7 @@ static void child_begin(void *child_tid)
 	struct task *t = current;
 	t->proc->slot = this_slot();
 	mm_use(t->proc->mm);
+	affinity_settle();
 	if (t->proc->mm->fork_drops)
 		drop_unwanted(t->proc->mm);
 	if (child_tid)
@@ -217,17 +218,16 @@ static long clone_process(const struct clone *c)
 	struct proc *child = proc_create(parent);
 	if (!child)
 		return -ENOMEM;
-	struct task *t = NULL;
-	long e = copy_parts(child, parent, c->flags);
-	if (!e && !(t = make_task(child, c)))
-		e = -ENOMEM;
+	struct task *t = make_task(child, c);
+	u32 pid = child->pid;
+	/* before the table is copied: the page it makes present is the child's, too */
+	if (t && (c->flags & CLONE_PARENT_SETTID))
+		put_user(pid, c->parent_tid);
+	long e = t ? copy_parts(child, parent, c->flags) : -ENOMEM;
 	if (e) {
 		unmake(child, t);
 		return e;
 	}
-	u32 pid = child->pid;
-	if (c->flags & CLONE_PARENT_SETTID)
-		put_user(pid, c->parent_tid);
 	bool vfork = c->flags & CLONE_VFORK;
 	child->vfork_done = !vfork;
 	proc_ref(child); /* it may be reaped before we are back */

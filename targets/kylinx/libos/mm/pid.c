@@ -96,6 +96,8 @@ struct proc *proc_create(struct proc *parent)
 	p->personality = parent->personality;
 	p->io_priority = parent->io_priority;
 	p->nice = parent->nice;
+	memcpy(p->affinity, parent->affinity, sizeof p->affinity);
+	p->affinity_due = parent->affinity_due;
 	p->timer_slack_ns = parent->timer_slack_ns;
 	p->dumpable = parent->dumpable;
 	memcpy(p->rlimit, parent->rlimit, sizeof p->rlimit);
