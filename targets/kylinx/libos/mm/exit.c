@@ -1,6 +1,7 @@
 /* The end of a process: what it held goes, its children get another parent, its own learns of it. Its memory the monitor
  * frees with the pVM, at the very end. */
 #include "../core/core.h"
+#include "../signal/signal.h"
 #include "mm.h"
 
 static struct kx_siginfo child_info(const struct proc *p)
@@ -36,6 +37,20 @@ static struct proc *new_parent(const struct proc *p)
 	return NULL; /* the family's root */
 }
 
+/* A group that nobody can continue any more is told, if it has stopped members (POSIX, _exit). tree held */
+static void hang_up_orphans(u32 pgid)
+{
+	bool stopped = false;
+	list_for_each(n, &family.procs) {
+		const struct proc *p = list_entry(n, struct proc, all_node);
+		stopped |= p->pgid == pgid && p->stopped;
+	}
+	if (!stopped || !group_orphaned(pgid))
+		return;
+	signal_send_group(pgid, SIGHUP, NULL);
+	signal_send_group(pgid, SIGCONT, NULL);
+}
+
 /* Returns who has them now, referenced. The dead that nobody is to wait for are listed in *reaped, by pid_next. tree held */
 static struct proc *give_children_away(struct proc *p, struct proc **reaped)
 {
@@ -53,6 +68,8 @@ static struct proc *give_children_away(struct proc *p, struct proc **reaped)
 			pid_remove(child);
 			child->pid_next = *reaped;
 			*reaped = child;
+		} else if (child->pgid != p->pgid && child->sid == p->sid) {
+			hang_up_orphans(child->pgid);
 		}
 	}
 	if (to)
@@ -84,6 +101,8 @@ static void publish(struct proc *p, u32 status)
 	if (gone)
 		pid_remove(p);
 	__atomic_store_n(&p->zombie, true, __ATOMIC_RELEASE);
+	if (parent && parent->pgid != p->pgid && parent->sid == p->sid)
+		hang_up_orphans(p->pgid);
 	struct kx_siginfo info = child_info(p);
 	if (parent && info.signo) /* pending before wait can return */
 		signal_send_proc(parent, info.signo, &info);
