@@ -230,5 +230,6 @@ extern const uint8_t stubs_begin[], stubs_end[], stub_syscall_begin[], stub_sysc
 #define RFLAGS_FIXED 2
 #define RFLAGS_IF 0x200
 #define RFLAGS_TF 0x100
+#define RFLAGS_AC 0x40000
 
 #endif

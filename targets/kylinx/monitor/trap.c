@@ -8,6 +8,7 @@
 #define VECTOR_DEBUG 1
 #define VECTOR_GENERAL_PROTECTION 13
 #define VECTOR_PAGE_FAULT 14
+#define VECTOR_ALIGNMENT 17
 #define ERROR_PRESENT 1
 #define ERROR_WRITE 2
 #define ERROR_FETCH 16
@@ -125,6 +126,8 @@ static void exception(struct vcpu *v, struct trap *t, uint32_t vector, uint64_t 
 		page_fault(v, t, error, vcpu_sregs(v)->cr2, false);
 	else if (vector == VECTOR_DEBUG && trap_in_libos(*t->rip))
 		*t->rflags &= ~(uint64_t)RFLAGS_TF; /* the application steps into the LibOS: not through it */
+	else if (vector == VECTOR_ALIGNMENT && trap_in_libos(*t->rip))
+		*t->rflags &= ~(uint64_t)RFLAGS_AC; /* it wants its own accesses checked, not the LibOS's */
 	else
 		upcall(v, t, vector, error, 0);
 	if (!v->ended)
