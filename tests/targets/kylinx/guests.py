@@ -49,6 +49,10 @@ class Said:
     faults: tuple[Fault, ...]
     events: tuple[Event, ...]
 
+    def brief(self) -> str:
+        told = [event.get("text", "") for event in self.events if event["event"] in ("log", "panic")]
+        return f"status {self.status}: {self.err[-800:]} {self.out[-200:]} {told[-3:]}"
+
 
 @dataclass
 class Running:
@@ -126,9 +130,7 @@ class Guests:
                 self.gone = True
                 return None, mine
             assert event is not None, f"it did not end within {timeout_s:g} s\n{self.log()}"
-            if event["event"] == "panic":
-                mine.append(event)
-            elif event.get("id") == number:
+            if event["event"] == "panic" or event.get("id") == number:
                 mine.append(event)
             else:
                 self._events.append(event)
@@ -146,7 +148,7 @@ class Guests:
     def passes(self, *arguments: str, timeout_s: float = 60.0) -> Said:
         """The trial says that all is as it should be, and the family is well after it."""
         said = self.run(*arguments, timeout_s=timeout_s)
-        assert said.status == 0, (said.err, said.out, said.status, said.events[-3:], self.log())
+        assert said.status == 0, (said.brief(), self.log())
         self.is_well()
         return said
 
@@ -154,7 +156,7 @@ class Guests:
         """The monitor answers, and a new program of the family forks, writes, and talks."""
         assert self.monitor.process.poll() is None
         said = self.run("well", timeout_s=20)
-        assert (said.status, said.out) == (0, "well\n"), (said, self.log())
+        assert (said.status, said.out) == (0, "well\n"), (said.brief(), self.log())
 
 
 @contextmanager

@@ -1,13 +1,17 @@
-"""Isolation: a guest that does what it must not, in pVMs of its own, against monitor, neighbours and other families."""
+"""Isolation: guests that do what they must not, against the monitor, their neighbours, other families."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.targets.kylinx.guests import Guests, build, family, image_of
+from targets.kylinx.toolstack.monitor import Share
+from tests.targets.kylinx.guests import LONG, Guests, build, family, image_of
 
 pytestmark = pytest.mark.root
+
+SECRET = "not shared\n"
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +25,27 @@ def image(program: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def guests(image: Path, program: Path) -> Iterator[Guests]:
-    with family(image, program, "hostile") as guests:
+def directories(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is shared with the family, and beside it what is not: each share has a link out of it."""
+    top = tmp_path_factory.mktemp("directories")
+    (top / "secret").write_text(SECRET)
+    for name in ("share", "work"):
+        folder = top / name
+        (folder / "a").mkdir(parents=True)
+        (folder / "file").write_text("open to all\n")
+        (folder / "link").symlink_to("/etc/passwd")
+        (folder / "linkdir").symlink_to("..")
+        os.mkfifo(folder / "fifo")
+    return top
+
+
+@pytest.fixture
+def guests(image: Path, program: Path, directories: Path) -> Iterator[Guests]:
+    shares = (
+        Share(directories / "share", "/kx-share"),
+        Share(directories / "work", "/kx-work", writable=True),
+    )
+    with family(image, program, "hostile", shares=shares) as guests:
         yield guests
 
 
@@ -51,3 +74,48 @@ def test_region_tables(guests: Guests) -> None:
     pid = guests.stats()["libos"]["process"][0]["pid"]
     guests.passes("region-tables-that-lie", str(pid))
     assert holder.end().status == 0
+
+
+@pytest.mark.parametrize(
+    "trial",
+    [
+        "hypercall-numbers",
+        "hypercall-slots",
+        "hypercall-wait-timer",
+        "hypercall-fork",
+        "hypercall-memory",
+        "hypercall-commons",
+        "hypercall-console",
+        "hypercall-report",
+        "hypercall-hostfs",
+    ],
+)
+def test_hypercall_arguments(guests: Guests, directories: Path, trial: str) -> None:
+    guests.passes(trial)
+    assert (directories / "secret").read_text() == SECRET
+    assert sorted(path.name for path in directories.iterdir()) == ["secret", "share", "work"]
+    assert (directories / "share" / "file").read_text() == "open to all\n"
+    kept = {"a", "file", "fifo", "link", "linkdir"}
+    assert {path.name for path in (directories / "share").iterdir()} == kept
+
+
+def test_hypercalls_at_random(guests: Guests, directories: Path) -> None:
+    guests.passes("hypercalls-at-random", "100" if LONG else "8", timeout_s=120)
+    assert (directories / "secret").read_text() == SECRET
+    assert (directories / "share" / "file").read_text() == "open to all\n"
+
+
+@pytest.mark.parametrize("trial", ["instructions-forbidden", "instructions-int-n", "flags", "odd-entries"])
+def test_instructions(guests: Guests, trial: str) -> None:
+    """They end the pVM that executes them at most."""
+    guests.passes(trial)
+
+
+def test_segment_bases(guests: Guests) -> None:
+    """A LibOS led astray by its own pVM may never come back: the monitor ends that one, the others go on."""
+    said = guests.run("segment-bases")
+    assert said.status == 0, (said.brief(), guests.log())
+    for pvm in guests.monitor.control.request("list")["pvms"]:
+        guests.monitor.control.request("kill", [("slot", pvm["slot"]), ("force", 1)])
+    guests.is_well()
+    assert guests.stats()["vcpus"]["live"] == 0

@@ -22,6 +22,10 @@ struct trial { const char *name; void (*run)(int argc, char **argv); };
 
 #define PAGE 4096ul
 #define GONE (-1)                        /* fate() of a child that did not end by itself */
+#define STUCK (-2)                       /* nor by SIGKILL: its LibOS never comes back. Only the monitor can end it */
+extern bool may_be_stuck;                /* else such a child is a failure */
+extern unsigned stuck;
+extern uint64_t patience_ns;
 
 __attribute__((format(printf, 1, 2), noreturn)) void fail(const char *, ...);
 #define CHECK(c) do { if (!(c)) fail("%s:%d: %s (errno %d)", __FILE__, __LINE__, #c, errno); } while (0)

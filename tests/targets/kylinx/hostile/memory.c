@@ -326,7 +326,12 @@ static void claim_own_text(uint64_t way)
 {
 	volatile struct kx_region *r = region_of((void *)claim_own_text);
 
-	(void)*(volatile uint8_t *)claim_own_text;
+	uint8_t *theirs = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	theirs[0] = *(volatile uint8_t *)claim_own_text;
+	r = region_of((void *)claim_own_text);
+	if (way & 1)
+		r->source = region_of(theirs)->source;
 	r->kind = way & 1 ? KX_REGION_OBJECT : KX_REGION_ANON;
 	r->prot = KX_PROT_READ | KX_PROT_WRITE;
 	if (way & 2)
