@@ -202,14 +202,15 @@ def adapt(
     seed: int | None = None,
     no_probes: bool = False,
 ) -> Plan:
-    """The plan with the command line's wishes; its budget grows with the targets and blocks asked for.
+    """The plan with the command line's wishes; its budget grows with the cells they add (targets, blocks).
 
     Raises UsageError for a case the plan lacks, a target named twice, a number out of range."""
     changed: dict[str, Any] = plan.model_dump(mode="json")
     changed |= {key: value for key, value in (("blocks", blocks), ("seed", seed)) if value is not None}
     if targets:
         changed["targets"] = list(targets)
-    more = len(changed["targets"]) / len(plan.targets) * changed["blocks"] / plan.blocks
+    asked = parse(changed, where="command line")
+    more = len(cells_of_block(asked)) * asked.blocks / (len(cells_of_block(plan)) * plan.blocks)
     changed["budget_s"] = min(plan.budget_s * max(more, 1), LONGEST_S)
     _demand_kinds(plan, only)
     changed["cases"] = [case for case in changed["cases"] if not only or case["kind"] in only]
