@@ -14,6 +14,7 @@ PROBES: dict[str, str] = {
     "sched": "probes.sched:SchedProbe",
     "memory": "probes.memory:MemoryProbe",
     "wire": "probes.wire:WireProbe",
+    "pvm": "probes.pvm:PvmProbe",
 }
 
 

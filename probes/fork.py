@@ -4,6 +4,7 @@ import platform
 from pathlib import Path
 
 from probes.base import BpfProbe
+from probes.monitor import monitor_part
 from probes.part import RING_PAGES, Layout, Part, duration, tally
 from probes.program import tracepoint_exists
 
@@ -37,14 +38,35 @@ _USDT_LAYOUT = Layout(
     (tally("unmatched", "ends without a beginning", name="usdt_unmatched"),),
     ("begun",),
 )
+_IN_MONITOR = "the monitor's part of fork: "
+_MONITOR_LAYOUT = Layout(
+    (
+        duration("parent", _IN_MONITOR + "hypercall taken to the child let go"),
+        duration("child", _IN_MONITOR + "hypercall taken to the child's vCPU about to enter it"),
+        duration("first_parent", _FIRST + _IN_MONITOR + "hypercall taken to the child let go"),
+        duration(
+            "first_child", _FIRST + _IN_MONITOR + "hypercall taken to the child's vCPU about to enter it"
+        ),
+        duration("spawn_parent", "a pVM for another image (spawn, or exec after vfork): as parent"),
+        duration("spawn_child", "a pVM for another image (spawn, or exec after vfork): as child"),
+    ),
+    (
+        tally("failed", "no child came of them", name="failed_forks"),
+        tally("unmatched", "ends without a beginning", name="unmatched"),
+    ),
+    ("begins", "halves", "forked", "forking"),
+)
+_MONITOR_PROBES = ("fork_begin", "fork_parent", "fork_child")
 
 
 class ForkProbe(BpfProbe):
-    """``child_by_switch``: take the child's first switch-in for its start, as where the kernel does not
-    report a child's return from clone; None decides by the machine."""
+    """``ring_pages`` is the size of the buffer for exact values, a power of two. ``child_by_switch``: take
+    the child's first switch-in for its start, as where the kernel does not report a child's return from
+    clone; None decides by the machine."""
 
     name = "fork"
     summary = "fork: return in the parent, start of the child, exit to wait; of any program"
+    of_programs = True
 
     def __init__(self, *, ring_pages: int = RING_PAGES, child_by_switch: bool | None = None) -> None:
         super().__init__()
@@ -73,4 +95,9 @@ class ForkProbe(BpfProbe):
             return None
         return Part(
             ("fork_usdt.bpf.c",), _USDT_LAYOUT, binary=binary, usdt=_PROBES, ring_pages=self._ring_pages
+        )
+
+    def make_monitor(self, binary: Path) -> Part:
+        return monitor_part(
+            ("fork_monitor.bpf.c",), _MONITOR_LAYOUT, binary, _MONITOR_PROBES, ring_pages=self._ring_pages
         )

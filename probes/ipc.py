@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from probes.base import BpfProbe
+from probes.monitor import hypercall_tallies, monitor_part
 from probes.part import Layout, Part, duration, tally
 
 _CALLS = ("read", "write", "msgsnd", "msgrcv", "mq_timedsend", "mq_timedreceive", "kill")
@@ -12,6 +13,20 @@ _USDT_LAYOUT = Layout(
     (tally("unmatched", "messages received but not seen sent", name="unmatched"),),
     ("sent",),
 )
+_MONITOR_LAYOUT = Layout(
+    (duration("event_wake", "event channel: NOTIFY of another pVM to the end of the sleeping one's WAIT"),),
+    (
+        tally(
+            "unnotified",
+            "waits that ended otherwise: events had come before, or a timer",
+            name="unnotified_wakes",
+        ),
+        tally("late", "notifications of a pVM that was awake by then", name="late_notifications"),
+        *hypercall_tallies(),
+    ),
+    ("waiting",),
+)
+_MONITOR_PROBES = ("hypercall", "ipc_notify", "ipc_wake")
 SYSCALLS = {"raw_syscalls:sys_enter": "on_enter", "raw_syscalls:sys_exit": "on_exit"}
 
 
@@ -27,6 +42,7 @@ def syscall_layout(calls: tuple[str, ...]) -> tuple[Layout, dict[str, int]]:
 class IpcProbe(BpfProbe):
     name = "ipc"
     summary = "one-way time of messages (USDT); time, count and bytes of the system calls that carry them"
+    of_programs = True
 
     def make_main(self) -> Part:
         layout, defines = syscall_layout(_CALLS)
@@ -36,3 +52,6 @@ class IpcProbe(BpfProbe):
         if not probes.issuperset(_PROBES):
             return None
         return Part(("ipc_usdt.bpf.c",), _USDT_LAYOUT, binary=binary, usdt=_PROBES)
+
+    def make_monitor(self, binary: Path) -> Part:
+        return monitor_part(("ipc_monitor.bpf.c",), _MONITOR_LAYOUT, binary, _MONITOR_PROBES)

@@ -29,6 +29,7 @@ class LibraryProbe(BpfProbe):
 
     name = "library"
     summary = "opening, first call and update of libraries (USDT); the system calls of a load"
+    of_programs = True
 
     def make_main(self) -> Part:
         layout, defines = syscall_layout(_CALLS)

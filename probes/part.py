@@ -11,7 +11,7 @@ from threading import Event, Thread
 import numpy as np
 from numpy.typing import NDArray
 
-from probes.program import Program
+from probes.program import OURS, Program
 from vocabulary import Better, Clock, Metric, ProbeReading, Samples, Source
 from vocabulary.measure import Scalar
 
@@ -128,6 +128,7 @@ class Part:
         tracepoints: Mapping[str, str] | None = None,
         defines: Mapping[str, int] | None = None,
         binary: Path | None = None,
+        provider: str = OURS,
         usdt: Sequence[str] = (),
         ring_pages: int = 0,
         attach_more: Callable[[Program], None] | None = None,
@@ -137,7 +138,7 @@ class Part:
         if ring_pages:
             every["KXB_RING_PAGES"] = ring_pages
         self.layout = layout
-        self.program = Program(sources, defines=every, binary=binary, usdt=usdt)
+        self.program = Program(sources, defines=every, binary=binary, provider=provider, usdt=usdt)
         self._tracepoints = dict(tracepoints or {})
         self._usdt = bool(usdt)
         self._attach_more = attach_more

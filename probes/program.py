@@ -23,6 +23,9 @@ from vocabulary import Histogram, UnsupportedError
 from vocabulary.histogram import BINS
 
 _FOLDER = Path(__file__).parent
+OURS = "kxbench"
+"""The provider of the USDT probes in our own programs."""
+
 _INCLUDES = (_FOLDER.parent / "vocabulary",)
 _COMPILING = Lock()  # bcc changes the working directory and the environment, both the whole process's
 
@@ -71,14 +74,14 @@ def _why(said: Iterable[str]) -> str:
     return (telling or lines or [""])[0]
 
 
-def usdt_of(binary: Path) -> frozenset[str]:
-    """The names of the probes of our provider, ``kxbench``, in a program. Raises UnsupportedError."""
+def usdt_of(binary: Path, provider: str = OURS) -> frozenset[str]:
+    """The names of a provider's probes in a program. Raises UnsupportedError."""
     bcc = load_bcc()
     try:
         found = bcc.USDT(path=str(binary)).enumerate_probes()
     except bcc.USDTException as error:
         raise UnsupportedError(str(error), where=str(binary), remedy="rebuild it: ./kxbench setup") from None
-    return frozenset(probe.name.decode() for probe in found if probe.provider == b"kxbench")
+    return frozenset(probe.name.decode() for probe in found if probe.provider == provider.encode())
 
 
 def tracepoint_exists(tracepoint: str) -> bool:
@@ -88,8 +91,8 @@ def tracepoint_exists(tracepoint: str) -> bool:
 
 class Program:
     """``sources`` are files of this folder (or any paths), compiled as one after the shared front;
-    ``defines`` go to the compiler as -DNAME=value. ``usdt`` are probes of ``binary``, each with a function of
-    its name.
+    ``defines`` go to the compiler as -DNAME=value. ``usdt`` are probes of ``binary`` by ``provider``, each
+    with a function of its name.
 
     Raises UnsupportedError where bcc is missing, does not compile or the kernel does not take it."""
 
@@ -99,6 +102,7 @@ class Program:
         *,
         defines: Mapping[str, int] | None = None,
         binary: Path | None = None,
+        provider: str = OURS,
         usdt: Iterable[str] = (),
     ) -> None:
         bcc = load_bcc()
@@ -109,7 +113,7 @@ class Program:
         if binary:
             self._usdt = bcc.USDT(path=str(binary))
             for name in usdt:
-                self._usdt.enable_probe(f"kxbench:{name}", name)
+                self._usdt.enable_probe(f"{provider}:{name}", name)
             contexts = [self._usdt]
         self._bpf: Any = self._compile_events(bcc, dict(defines or {}), contexts)
         self._cpus = len(bcc.utils.get_possible_cpus())
@@ -284,6 +288,15 @@ class Program:
 
     def counter(self, index: int) -> int:
         return int(self._per_cpu("counts", index, 1)[0])
+
+    def array(self, name: str) -> list[int]:
+        """The u64s of an array."""
+        return [int(value.value) for value in self.table(name).values()]
+
+    def clear_array(self, name: str) -> None:
+        table = self.table(name)
+        for index in range(table.max_entries):
+            table[ctypes.c_int(index)] = ctypes.c_uint64(0)
 
     def open_events(self, callback: Any) -> None:
         """``callback(data, size)`` for each event that the programs emit; call consume() to get them."""
