@@ -77,7 +77,7 @@
 #define KX_HC_CONSOLE 8   /* (op, console, va, length): KX_CONSOLE_*; va in the commons -> bytes moved, -EAGAIN, 0 at end of input */
 #define KX_HC_HOSTFS 9    /* (op, va): struct kx_hostfs in the commons, a directory the user shared */
 #define KX_HC_REPORT 10   /* (kind, va, length): KX_REPORT_*, bytes in the commons for the user */
-#define KX_HC_YIELD 11    /* let another thread of the host run */
+#define KX_HC_YIELD 11    /* let another thread of the host run -> for how long one did (ns) */
 #define KX_HC_AFFINITY 12 /* (slot, mask[4]): the CPUs its thread may run on, a bit for each of the first 256 of kx_boot.cpus; a child inherits them */
 #define KX_HC_COUNT 13
 

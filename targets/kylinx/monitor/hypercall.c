@@ -151,10 +151,12 @@ static int64_t hc_report(struct vcpu *v, const struct call *c)
 
 static int64_t hc_yield(struct vcpu *v, const struct call *c)
 {
+	uint64_t before = clock_mono_ns();
+
 	(void)v;
 	(void)c;
 	sched_yield();
-	return 0;
+	return (int64_t)(clock_mono_ns() - before);
 }
 
 /* Another slot's thread comes out of the guest, or out of its sleep, to do it. */

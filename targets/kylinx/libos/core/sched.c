@@ -6,6 +6,11 @@
 #define WAKE_SLICE_NS 500000     /* after so long it makes room for one that another pVM has just woken */
 #define SPIN_FIRST_NS 10000
 #define SPIN_MAX_NS 200000       /* waiting and being woken by the monitor takes half of it and more, on a software KVM */
+#define STOLEN_NS 50000          /* who misses so long while it watches was not running: the host has others for this CPU */
+#define STOLEN_REST_NS 10000000  /* no watching for so long after that */
+#define YIELD_FIRST_NS 100000    /* between two yields to the host of which the first met nobody; doubled while that lasts */
+#define YIELD_MOST_NS 1600000
+#define YIELD_MET_NS 5000        /* a yield that took so long has let others run */
 
 u32 active_slots;
 static u64 slots_seen[KX_MAX_SLOTS / 64];
@@ -107,8 +112,9 @@ static bool spin(struct runq *rq, struct kx_vcpu *v)
 {
 	if (!rq->spin_ns || !cpu_to_spare())
 		return false;
-	u64 now = now_mono_ns(), end = now + rq->spin_ns, timer = timers_next(rq);
+	u64 now = now_mono_ns(), end = now + rq->spin_ns, timer = timers_next(rq), before;
 	do {
+		before = now;
 		for (u32 i = 0; i < 8; i++) {
 			if (__atomic_load_n(&rq->ready_count, __ATOMIC_RELAXED) || __atomic_load_n(&v->attention, __ATOMIC_RELAXED)) {
 				rq->spins_won++;
@@ -119,14 +125,20 @@ static bool spin(struct runq *rq, struct kx_vcpu *v)
 		now = now_mono_ns();
 		if (now >= timer)
 			return true;
-	} while (now < end && cpu_to_spare());
+		if (now - before > STOLEN_NS) {
+			rq->spin_ns = 0;
+			rq->spin_rest_until = now + STOLEN_REST_NS;
+		}
+	} while (now < end && rq->spin_ns && cpu_to_spare());
 	rq->spins_lost++;
 	return false;
 }
 
 /* As hypervisors do it: what came so soon that watching would have met it makes the next watch longer, what did not shorter. */
-static void spin_adapt(struct runq *rq, u64 idle_ns)
+static void spin_adapt(struct runq *rq, u64 now, u64 idle_ns)
 {
+	if (now < rq->spin_rest_until)
+		return;
 	if (idle_ns > SPIN_MAX_NS)
 		rq->spin_ns = rq->spin_ns > SPIN_FIRST_NS ? rq->spin_ns / 2 : 0;
 	else if (idle_ns > rq->spin_ns)
@@ -161,7 +173,8 @@ static void idle(struct runq *rq)
 	rq->halts++;
 	hypercall(KX_HC_WAIT, events, deadline, 0, 0, 0);
 	__atomic_add_fetch(&active_slots, 1, __ATOMIC_RELAXED);
-	spin_adapt(rq, now_mono_ns() - begin);
+	u64 now = now_mono_ns();
+	spin_adapt(rq, now, now - begin);
 	lock(&rq->lock);
 	v->state = KX_SLOT_RUNNING;
 }
@@ -330,12 +343,27 @@ long task_sleep(u64 deadline, bool interruptible)
 	return 0;
 }
 
+/* Whom a thread makes room for may be in another pVM, without a CPU. Only the host knows, and asking costs a hypercall: asked often
+ * while there is somebody, rarely while there is nobody. */
+static void yield_to_host(struct runq *rq)
+{
+	u64 now = now_mono_ns();
+	if (now < rq->yield_next)
+		return;
+	long met = hypercall(KX_HC_YIELD, 0, 0, 0, 0, 0);
+	if (met > YIELD_MET_NS)
+		rq->yield_gap = 0;
+	else
+		rq->yield_gap = !rq->yield_gap ? YIELD_FIRST_NS : rq->yield_gap * 2 < YIELD_MOST_NS ? rq->yield_gap * 2 : YIELD_MOST_NS;
+	rq->yield_next = now_mono_ns() + rq->yield_gap;
+}
+
 void task_yield(void)
 {
 	struct runq *rq = this_runq();
 	if (!__atomic_load_n(&rq->ready_count, __ATOMIC_RELAXED)) {
-		if (__atomic_load_n(&active_slots, __ATOMIC_RELAXED) > boot_info->cpus)
-			hypercall(KX_HC_YIELD, 0, 0, 0, 0, 0); /* who it waits for may be another pVM without a CPU */
+		if (boot_info->cpus > 1 || __atomic_load_n(&active_slots, __ATOMIC_RELAXED) > 1)
+			yield_to_host(rq);
 		return;
 	}
 	lock(&rq->lock);
