@@ -128,7 +128,7 @@ def test_importing_the_probes_imports_no_bcc() -> None:
     code = (
         "import sys, probes\n"
         "made = [probes.make_probe(name) for name in probes.PROBES]\n"
-        "assert len(made) == 6\n"
+        "assert len(made) == 7\n"
         "assert 'bcc' not in sys.modules and 'pyroute2' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
