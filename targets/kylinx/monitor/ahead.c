@@ -69,7 +69,8 @@ unsigned ahead_frames(const struct space *parent)
 
 struct supply { const uint64_t *frames; unsigned count, used; };
 
-/* One page on both sides: the child takes the copy, which leaves the parent the only one to have the old page. */
+/* One page on both sides: the child takes the copy, which leaves the parent the only one to have the old page. A parent that keeps
+ * its tables has the page writable already, or will fault. */
 static void copy_both(struct space *parent, struct space *child, uint64_t va, struct supply *from, bool learn)
 {
 	struct space *both[] = { child, parent };
@@ -81,6 +82,8 @@ static void copy_both(struct space *parent, struct space *child, uint64_t va, st
 		int level;
 		uint64_t *entry;
 
+		if (both[i] == parent && !walk_settled(parent, va))
+			continue;
 		from->used += cow_page(both[i], va, from->used < from->count ? from->frames[from->used] : 0);
 		entry = walk_find(both[i], va, &level, &writable);
 		if (learn && level == 1 && writable && *entry & PTE_W)
@@ -93,6 +96,7 @@ unsigned ahead_copy(struct space *parent, struct space *child, uint64_t rsp, con
 	struct supply from = { frames, count, 0 };
 	uint64_t stack = (rsp & ~(uint64_t)(KX_PAGE - 1)) - STACK_BELOW * KX_PAGE;
 	struct lineage *l = parent->lineage;
+	uint64_t entry;
 	bool writable;
 	int level;
 
@@ -110,7 +114,9 @@ unsigned ahead_copy(struct space *parent, struct space *child, uint64_t rsp, con
 	for (unsigned i = 0; l && i < PIECES; i++) {
 		if (l->piece[i].score < SCORE_COPY || count - from.used < PIECE_PAGES)
 			continue;
-		walk_find(parent, l->piece[i].va, &level, &writable);
+		entry = *walk_find(parent, l->piece[i].va, &level, &writable);
+		if (writable && entry & PTE_W) /* it was copied for the child, and the parent keeps it */
+			continue;
 		if (level != 1) { /* coming apart costs a 2 MiB entry more than a fault */
 			l->piece[i].score = 0;
 			continue;

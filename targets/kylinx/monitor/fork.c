@@ -1,5 +1,5 @@
-/* fork: parent and child get a root of their own each, in which all private memory is read-only; everything below is shared until
- * one of them writes. The cost does not depend on how much memory there is. */
+/* fork: the child gets a root of its own; share.c has what is copied into it and what both only read until one of them writes. The
+ * cost does not depend on how much memory there is. */
 #include <stdlib.h>
 #include "memory_private.h"
 
@@ -34,54 +34,63 @@ static void evacuate(uint64_t *entry, int level)
 		evacuate(&table_entries(table)[i], level - 1);
 }
 
-/* Both roots from the parent's; lock held. */
-static void share_all(struct space *parent, struct space *child, uint32_t root)
+/* Slabs that few tables pin get rid of the parent's, by a new root; lock held. */
+static void relieve(struct space *parent)
 {
-	uint64_t *from = table_entries(parent->root);
-	uint64_t *ours = table_entries(root), *theirs = table_entries(child->root);
+	uint32_t root = tables_pressed() ? table_renew(parent->root, 4, false) : TABLE_NONE;
 
-	for (unsigned i = 0; i < TABLE_ENTRIES && tables_pressed(); i++)
-		if (!shared_root_entry(i))
-			evacuate(&from[i], 3);
-	for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
-		uint64_t entry = from[i];
-
-		if (entry && !shared_root_entry(i)) {
-			entry &= ~PTE_W;
-			++*table_refs(table_of(entry));
-		}
-		ours[i] = theirs[i] = entry;
-	}
-	table_release(parent->root);
+	if (root == TABLE_NONE)
+		return;
 	parent->root = root;
 	parent->unsettled = 0;
+	for (unsigned i = 0; i < TABLE_ENTRIES && tables_pressed(); i++)
+		if (!shared_root_entry(i))
+			evacuate(&table_entries(root)[i], 3);
+}
+
+/* A child with no entries; lock held. */
+static struct space *child_begin(void)
+{
+	struct space *child = calloc(1, sizeof *child);
+
+	if (child)
+		child->root = table_new(true, true);
+	if (child && child->root == TABLE_NONE) {
+		free(child);
+		child = NULL;
+	}
+	return child;
 }
 
 struct space *space_fork(struct space *parent, uint64_t rsp)
 {
-	struct space *child = calloc(1, sizeof *child);
-	uint64_t frames[AHEAD_MAX];
-	unsigned got = child ? frames_alloc(ahead_frames(parent), frames, false) : 0, used = 0;
-	uint32_t root = TABLE_NONE;
+	struct space *child;
+	struct share_plan plan;
+	uint64_t frames[SHARE_FRAMES + AHEAD_MAX];
+	unsigned got, used = 0;
+	bool done = false;
 
+	share_plan(parent, &plan);
+	if (memory.used + plan.pages > memory.limit - memory.limit / 8)
+		plan.tables = plan.pages = 0;
+	got = frames_alloc(plan.pages + ahead_frames(parent), frames, false);
+	if (got < plan.pages)
+		plan.tables = plan.pages = 0;
+	share_copy(parent, &plan, frames);
 	memory_lock();
+	child = child_begin();
 	if (child) {
-		child->root = table_new(true, false);
-		root = child->root ? table_new(true, false) : TABLE_NONE;
-	}
-	if (root) {
 		ahead_review(parent, false);
-		share_all(parent, child, root);
-		used = ahead_copy(parent, child, rsp, frames, got);
-		child->unsettled = parent->unsettled = 0;
-	} else if (child && child->root) {
-		table_release(child->root);
+		relieve(parent);
+		done = share_tables(parent, child, &plan, frames);
+		used = plan.pages;
+		used += ahead_copy(parent, child, rsp, frames + used, got - used);
 	}
 	for (unsigned i = used; i < got; i++)
 		frame_put(frames[i]);
 	memory_unlock();
-	if (!root) {
-		free(child);
+	if (child && !done) {
+		space_destroy(child);
 		child = NULL;
 	}
 	return child;

@@ -146,6 +146,9 @@ uint64_t *walk_own(struct space *, uint64_t va, int level, bool *fresh);  /* ent
 uint32_t table_renew(uint32_t old, int level, bool demote);               /* fresh copy; our reference to old is gone */
 int walk_split(uint64_t *pde);                                            /* large entry to a table of 4 KiB ones */
 uint64_t operation_stamp(void);
+bool walk_settled(const struct space *, uint64_t va);                     /* nothing on va's path that could be replaced is known to an MMU: the
+                                                                            path was made in this operation down to where it is shared */
+void entry_get(uint64_t entry, int level);
 uint64_t *walk_fresh(struct space *, uint64_t va, int level);             /* as walk_own, all of the path made in this operation (new CR3) */
 
 /* An entry at va was replaced in place by another present one; neighbours: so were others, which a TLB may know: flush. */
@@ -168,6 +171,19 @@ enum space_result cow_fault(struct space *, uint64_t va, const struct kx_region 
 bool block_promote(struct space *, uint64_t va, const struct kx_region *);          /* takes the lock: 4 KiB entries become a 2 MiB one */
 bool cow_page(struct space *, uint64_t va, uint64_t frame);  /* lock held; copies a present page in advance; true: frame was used */
 const void *any_host(uint64_t gpa);
+
+/* share.c: what a fork does with each part of the parent's tables */
+#define SHARE_TABLES 12
+#define SHARE_FRAMES 128
+#define SHARE_SCANNED 1024
+struct share_plan {
+	unsigned tables, pages, scanned;
+	struct { uint64_t va; unsigned first; } eager[SHARE_TABLES]; /* first: of the frames that its pages are copied to */
+};
+void share_plan(const struct space *parent, struct share_plan *);   /* by the parent's own thread, as the next */
+void share_copy(const struct space *parent, const struct share_plan *, const uint64_t *frames);
+bool share_tables(struct space *parent, struct space *child, const struct share_plan *, const uint64_t *frames); /* lock held; false: no
+	memory, the child has a part and neither lost anything */
 
 /* ahead.c; lock held */
 void ahead_note(struct space *, uint64_t va);          /* a fault that copied */

@@ -12,7 +12,7 @@ uint64_t operation_stamp(void)
 	return ++last;
 }
 
-static void entry_get(uint64_t entry, int level)
+void entry_get(uint64_t entry, int level)
 {
 	if (!(entry & PTE_HOLDS) || entry & PTE_FOREIGN)
 		return;
@@ -120,6 +120,22 @@ uint64_t *walk_find(const struct space *s, uint64_t va, int *level, bool *writab
 		*writable &= (*entry & PTE_W) != 0;
 		table = table_of(*entry);
 	}
+}
+
+bool walk_settled(const struct space *s, uint64_t va)
+{
+	uint32_t table = s->root;
+
+	for (int level = 4; level > 1; level--) {
+		uint64_t entry = table_entries(table)[entry_index(va, level)];
+
+		if (!(entry & PTE_P) || entry & PTE_LARGE)
+			return false;
+		if (!(entry & PTE_W))
+			return *table_stamp(table) == s->stamp;
+		table = table_of(entry);
+	}
+	return false;
 }
 
 uint64_t *walk_own(struct space *s, uint64_t va, int level, bool *fresh)

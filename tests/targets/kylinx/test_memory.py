@@ -9,6 +9,7 @@ HERE = Path(__file__).parent
 MONITOR = HERE.parents[2] / "targets" / "kylinx" / "monitor"
 PARTS = (
     "range",
+    "share",
     "arena",
     "tables",
     "walk",

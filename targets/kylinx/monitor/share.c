@@ -1,0 +1,191 @@
+/* What becomes of each part of the parent's tables at a fork.
+ *
+ * A table with few writable pages (a program's data, its stack, memory that both share) is eager: the child gets a copy of the
+ * pages in a table of its own, and the parent keeps its own as it is: it neither faults on these pages nor loads a new CR3, and a
+ * shadow MMU forgets nothing. One with many is shared: both lose W above it, the parent by a path made anew, and who writes first
+ * copies. One with none is plain (text): shared, too, but W above it is only bookkeeping and goes in place. Parts of tables above
+ * fall under the same kinds; only those on the way to an eager table are gone into. */
+#include "memory_private.h"
+
+#define EAGER_TABLE 48       /* pages: copying them costs what one or two faults do */
+
+enum kind { PLAIN, SHARED, MIXED };
+
+/* Writable private pages of a table, counted to one beyond most. *any: something is writable, if only memory that both share. */
+static unsigned writable_pages(const uint64_t *entries, unsigned most, bool *any)
+{
+	unsigned n = 0;
+
+	*any = false;
+	for (unsigned i = 0; i < TABLE_ENTRIES && n <= most; i++)
+		if (entries[i] & PTE_W) {
+			*any = true;
+			n += !(entries[i] & PTE_FOREIGN);
+		}
+	return n;
+}
+
+static bool below_is_own(uint64_t entry)
+{
+	return (entry & (PTE_P | PTE_W | PTE_LARGE)) == (PTE_P | PTE_W);
+}
+
+/* The eager tables of a 1 GiB table, the highest first: stack and libraries lie there. */
+static void plan_block(struct share_plan *p, const uint64_t *entries, uint64_t base)
+{
+	for (unsigned i = TABLE_ENTRIES; i-- > 0 && p->scanned < SHARE_SCANNED && p->tables < SHARE_TABLES;) {
+		unsigned n;
+		bool any;
+
+		if (!below_is_own(entries[i]))
+			continue;
+		p->scanned++;
+		n = writable_pages(table_entries(table_of(entries[i])), EAGER_TABLE, &any);
+		if (!any || n > EAGER_TABLE || p->pages + n > SHARE_FRAMES)
+			continue;
+		p->eager[p->tables].va = base + i * level_bytes(2);
+		p->eager[p->tables++].first = p->pages;
+		p->pages += n;
+	}
+}
+
+void share_plan(const struct space *parent, struct share_plan *p)
+{
+	const uint64_t *root = table_entries(parent->root), *entries;
+
+	p->tables = p->pages = p->scanned = 0;
+	for (unsigned i = TABLE_ENTRIES / 2; i-- > 0;) {
+		if (shared_root_entry(i) || !below_is_own(root[i]))
+			continue;
+		entries = table_entries(table_of(root[i]));
+		for (unsigned k = TABLE_ENTRIES; k-- > 0;)
+			if (below_is_own(entries[k]))
+				plan_block(p, table_entries(table_of(entries[k])), i * level_bytes(4) + k * level_bytes(3));
+	}
+}
+
+void share_copy(const struct space *parent, const struct share_plan *p, const uint64_t *frames)
+{
+	for (unsigned i = 0; i < p->tables; i++) {
+		unsigned used = p->eager[i].first;
+		const uint64_t *entries;
+		bool writable;
+		int level;
+
+		entries = walk_find(parent, p->eager[i].va, &level, &writable);
+		for (unsigned k = 0; k < TABLE_ENTRIES; k++)
+			if (entries[k] & PTE_W && !(entries[k] & PTE_FOREIGN))
+				memcpy(frame_host(frames[used++]), frame_host(entries[k] & PTE_ADDRESS), KX_PAGE);
+	}
+}
+
+static int eager_within(const struct share_plan *p, uint64_t va, int level)
+{
+	for (unsigned i = 0; i < p->tables; i++)
+		if (p->eager[i].va - va < level_bytes(level))
+			return (int)i;
+	return -1;
+}
+
+/* Of what an entry of that level, for va on, holds. */
+static enum kind kind_of(const struct share_plan *p, uint64_t entry, uint64_t va, int level)
+{
+	const uint64_t *entries;
+	bool any;
+
+	if ((entry & (PTE_P | PTE_W)) != (PTE_P | PTE_W) || (entry & PTE_LARGE && entry & PTE_FOREIGN))
+		return PLAIN;
+	if (entry & PTE_LARGE)
+		return SHARED;
+	if (eager_within(p, va, level) >= 0)
+		return MIXED;
+	entries = table_entries(table_of(entry));
+	if (level == 2)
+		return writable_pages(entries, 0, &any) ? SHARED : PLAIN;
+	for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+		if (kind_of(p, entries[i], va + i * level_bytes(level - 1), level - 1) != PLAIN)
+			return SHARED;
+	return PLAIN;
+}
+
+/* W goes from the parent's entries above what is to be shared, in fresh tables. entry: a copy of the one for va. */
+static bool protect(struct space *parent, const struct share_plan *p, uint64_t entry, uint64_t va, int level)
+{
+	enum kind kind = kind_of(p, entry, va, level);
+	const uint64_t *entries; /* of a table that may be replaced by the way: its contents stay as long as the lock is held */
+
+	if (kind == SHARED) {
+		uint64_t *fresh = walk_fresh(parent, va, level);
+
+		if (fresh)
+			*fresh &= ~PTE_W;
+		return fresh;
+	}
+	if (kind == PLAIN || level == 2)
+		return true;
+	entries = table_entries(table_of(entry));
+	for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+		if (entries[i] & PTE_W && !protect(parent, p, entries[i], va + i * level_bytes(level - 1), level - 1))
+			return false;
+	return true;
+}
+
+/* The child's table for an eager one of the parent's. */
+static void fill_eager(uint64_t *to, const uint64_t *from, const uint64_t *frames)
+{
+	for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
+		uint64_t entry = from[i];
+
+		if (!(entry & PTE_HOLDS)) {
+			entry = 0;
+		} else if (entry & PTE_W && !(entry & PTE_FOREIGN)) {
+			entry = *frames++ | (entry & ~PTE_ADDRESS);
+		} else if (!(entry & PTE_FOREIGN)) {
+			frame_get(entry & PTE_ADDRESS);
+		}
+		to[i] = entry;
+	}
+}
+
+/* The child's entry for va from the parent's. *failed: no memory; what there is so far holds together. */
+static uint64_t share_entry(const struct share_plan *p, const uint64_t *frames, uint64_t *from, uint64_t va, int level, bool *failed)
+{
+	uint64_t *entries;
+	uint32_t table;
+
+	if (!(*from & PTE_HOLDS) || *failed)
+		return 0;
+	if (kind_of(p, *from, va, level) != MIXED) {
+		if (!(*from & PTE_LARGE && *from & PTE_FOREIGN))
+			*from &= ~PTE_W;
+		entry_get(*from, level);
+		return *from;
+	}
+	table = table_new(true, false);
+	if (table == TABLE_NONE) {
+		*failed = true;
+		return 0;
+	}
+	entries = table_entries(table_of(*from));
+	if (level == 2)
+		fill_eager(table_entries(table), entries, frames + p->eager[eager_within(p, va, 2)].first);
+	else
+		for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+			table_entries(table)[i] = share_entry(p, frames, &entries[i], va + i * level_bytes(level - 1), level - 1, failed);
+	return table_gpa(table) | PTE_TABLE;
+}
+
+bool share_tables(struct space *parent, struct space *child, const struct share_plan *p, const uint64_t *frames)
+{
+	uint64_t *from = table_entries(parent->root), *to = table_entries(child->root);
+	bool failed = false;
+
+	parent->stamp = operation_stamp();
+	for (unsigned i = 0; i < TABLE_ENTRIES / 2; i++)
+		if (from[i] & PTE_W && !shared_root_entry(i) && !protect(parent, p, from[i], i * level_bytes(4), 4))
+			failed = true;
+	from = table_entries(parent->root);
+	for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+		to[i] = shared_root_entry(i) ? from[i] : share_entry(p, frames, &from[i], i * level_bytes(4), 4, &failed);
+	return !failed;
+}
