@@ -106,10 +106,15 @@ static u64 cpu_features(void)
 	return d;
 }
 
+/* vdso/: absent from the hosted build. */
+extern const char vdso_start[] __attribute__((weak));
+
 void program_auxv(const struct program *p, struct exec_auxv *v)
 {
 	const struct credentials *c = &current->proc->cred;
 	v->words = 0;
+	if (vdso_start)
+		auxv_add(v, AT_SYSINFO_EHDR, (u64)vdso_start);
 	auxv_add(v, AT_MINSIGSTKSZ, 1200 + fpu_bytes());
 	auxv_add(v, AT_HWCAP, cpu_features());
 	auxv_add(v, AT_PAGESZ, KX_PAGE);

@@ -209,9 +209,12 @@ static void load_registers(struct kx_frame *f, const struct sigcontext *c)
 }
 
 /* An address no program has: popping it would fault in the LibOS's or the monitor's last instruction. */
+extern const char vdso_start[] __attribute__((weak)), vdso_end[] __attribute__((weak));
+
+/* The application's own code, to which the vdso counts; never the LibOS's. */
 static bool sane_rip(u64 rip)
 {
-	return access_ok((void *)rip, 1);
+	return access_ok((void *)rip, 1) || (rip >= (u64)vdso_start && rip < (u64)vdso_end);
 }
 
 long sys_rt_sigreturn(void)
