@@ -168,16 +168,18 @@ def variants(case: Case) -> list[dict[str, Any]]:
     ]
 
 
+def targets_of(plan: Plan, case: Case) -> list[str]:
+    """Those of the plan's targets that a case runs on."""
+    return [
+        t for t in plan.targets if not case.targets or t in case.targets or t.split("@")[0] in case.targets
+    ]
+
+
 def cells_of_block(plan: Plan) -> list[tuple[str, str, str, dict[str, Any], tuple[str, ...]]]:
     """Every (target, case, kind, params, probes) of a block in the plan's own order."""
     cells = []
     for case in plan.cases:
-        targets = [
-            t
-            for t in plan.targets
-            if not case.targets or t in case.targets or t.split("@")[0] in case.targets
-        ]
-        for params, target in itertools.product(variants(case), targets):
+        for params, target in itertools.product(variants(case), targets_of(plan, case)):
             for probes in ((), *case.probes):
                 cells.append((target, case_id(case.kind, params), case.kind, params, probes))  # noqa: PERF401
     return cells
@@ -232,7 +234,7 @@ def _demand_kinds(plan: Plan, only: Sequence[str]) -> None:
 
 def validate(plan: Plan, where: str, case_kind: Callable[[str], CaseKind], probes: Mapping[str, str]) -> None:
     """Check kinds, their parameters, probes and duplicates against what exists. Raises UsageError."""
-    seen: set[str] = set()
+    seen: set[tuple[str, str]] = set()
     for number, case in enumerate(plan.cases):
         place = f"{where}: cases.{number}"
         try:
@@ -250,8 +252,11 @@ def validate(plan: Plan, where: str, case_kind: Callable[[str], CaseKind], probe
         for params in variants(case):
             check_params(kind, params, place)
             identity = case_id(case.kind, params)
-            if identity in seen:
+            cells = {(identity, target) for target in targets_of(plan, case)}
+            if cells & seen:
                 raise UsageError(
-                    f"{identity} stands in the plan twice", where=place, remedy="remove one of the two"
+                    f"{identity} stands in the plan twice",
+                    where=place,
+                    remedy="remove one of the two, or give each targets of its own",
                 )
-            seen.add(identity)
+            seen |= cells

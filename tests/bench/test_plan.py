@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.plan import Plan, adapt, built_in, load, parse, schedule, validate
+from bench.plan import Plan, adapt, built_in, cells_of_block, load, parse, schedule, validate
 from probes import PROBES
 from vocabulary import UsageError
 from workloads import case_kind
@@ -17,7 +17,7 @@ def plan_of(**changes: object) -> Plan:
     return parse({**MINIMAL, **changes}, where="test")
 
 
-@pytest.mark.parametrize("name", ["smoke", "quick", "paper"])
+@pytest.mark.parametrize("name", built_in())
 def test_built_in_plans_are_valid(name: str) -> None:
     plan = load(name)
     validate(plan, name, case_kind, PROBES)
@@ -87,6 +87,26 @@ def test_a_wrong_key_is_named(changes: dict[str, object], named: str) -> None:
         plan_of(**changes)
     assert caught.value.where == "test"
     assert caught.value.remedy
+
+
+def test_a_case_may_stand_twice_on_different_targets() -> None:
+    cases = [
+        {"kind": "fork", "targets": ["process"], "probes": ["fork"]},
+        {"kind": "fork", "targets": ["kylinx"], "probes": [["fork"], ["pvm"]]},
+    ]
+    plan = plan_of(targets=["process", "kylinx"], cases=cases)
+    validate(plan, "test", case_kind, PROBES)
+    cells = [(target, probes) for target, _, _, _, probes in cells_of_block(plan)]
+    fork, pvm = ("fork",), ("pvm",)
+    assert cells == [("process", ()), ("process", fork), ("kylinx", ()), ("kylinx", fork), ("kylinx", pvm)]
+    with pytest.raises(UsageError, match="twice") as caught:
+        validate(
+            plan_of(targets=["process", "kylinx"], cases=[*cases, {"kind": "fork"}]),
+            "test",
+            case_kind,
+            PROBES,
+        )
+    assert "targets" in caught.value.remedy
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ class MicroCase:
         return samples
 
 
-_IPC = ("ipc", "sched")
+_IPC = ("ipc", "sched", "pvm")
 _LIBRARY = ("library", "sched", "memory")
 _WITH_FILES = frozenset({Capability.MICRO, Capability.LIBRARIES})
 
@@ -92,11 +92,14 @@ MICRO_CASES: tuple[CaseKind, ...] = (
         "fork",
         "fork to the parent's return, the child's first statement, exit and wait",
         params.Fork,
-        ("fork", "sched", "memory"),
+        ("fork", "sched", "memory", "pvm"),
     ),
-    MicroCase("cow", "copy-on-write after fork, a page", params.Cow, ("memory",)),
+    MicroCase("cow", "copy-on-write after fork, a page", params.Cow, ("memory", "pvm")),
     MicroCase(
-        "exec", "fork, vfork or posix_spawn to the new image's main", params.Exec, ("fork", "sched", "memory")
+        "exec",
+        "fork, vfork or posix_spawn to the new image's main",
+        params.Exec,
+        ("fork", "sched", "memory", "pvm"),
     ),
     MicroCase("pipe", "messages over a pipe", params.Sized, _IPC),
     MicroCase("sysv_mq", "messages over a System V message queue", params.Sized, _IPC),

@@ -88,7 +88,7 @@ class HerdCase:
         "many forked processes alive at once: what the last costs beside the first, memory each adds"
     )
     params: type[BaseModel] = params.Herd
-    probes: tuple[str, ...] = ("fork", "sched", "memory")
+    probes: tuple[str, ...] = ("fork", "sched", "memory", "pvm")
     needs: frozenset[Capability] = _MICRO
 
     def missing(self) -> str:
