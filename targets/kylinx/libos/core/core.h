@@ -34,7 +34,7 @@ struct runq {
 	bool fpu_clean;              /* what fpu_leave said last */
 	u64 spin_ns;                 /* how long an idle slot watches before it waits */
 	u64 spin_rest_until;         /* the host took the CPU away while it watched */
-	u64 yield_gap, yield_next;   /* yields to the host: how far apart, when next */
+	u64 yielded, yield_gap, yield_next; /* the last; yields to the host: how far apart, when next */
 	u64 switches, halts, spins_won, spins_lost;
 	u32 held, calls_due;         /* locks this slot holds; hypercalls put off until it holds none */
 	struct { u32 nr, slot; } call_due[8];

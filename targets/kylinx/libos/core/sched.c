@@ -8,6 +8,7 @@
 #define SPIN_MAX_NS 200000       /* waiting and being woken by the monitor takes half of it and more, on a software KVM */
 #define STOLEN_NS 50000          /* who misses so long while it watches was not running: the host has others for this CPU */
 #define STOLEN_REST_NS 10000000  /* no watching for so long after that */
+#define YIELD_ALONE_NS 500000    /* a yield so long after the one before is the first of a series */
 #define YIELD_FIRST_NS 100000    /* between two yields to the host of which the first met nobody; doubled while that lasts */
 #define YIELD_MOST_NS 1600000
 #define YIELD_MET_NS 5000        /* a yield that took so long has let others run */
@@ -343,11 +344,14 @@ long task_sleep(u64 deadline, bool interruptible)
 	return 0;
 }
 
-/* Whom a thread makes room for may be in another pVM, without a CPU. Only the host knows, and asking costs a hypercall: asked often
- * while there is somebody, rarely while there is nobody. */
+/* Whom a thread makes room for may be in another pVM, without a CPU. Only the host knows, and asking costs a hypercall: who yields
+ * once in a while does not ask; who does it again and again asks often while there is somebody, rarely while there is nobody. */
 static void yield_to_host(struct runq *rq)
 {
-	u64 now = now_mono_ns();
+	u64 now = now_mono_ns(), last = rq->yielded;
+	rq->yielded = now;
+	if (now - last > YIELD_ALONE_NS)
+		rq->yield_next = now + YIELD_FIRST_NS;
 	if (now < rq->yield_next)
 		return;
 	long met = hypercall(KX_HC_YIELD, 0, 0, 0, 0, 0);
