@@ -96,7 +96,7 @@ class BpfProbe:
             raise UnsupportedError(
                 f"the {self.name} probe has nothing to attach to: system calls and USDT probes of programs"
                 " in a pVM are not seen from outside, and its monitor has no probes of this kind",
-                where=str(monitor),
+                remedy="leave it out for this target: targets = [...] in the plan's case",
             )
         if self.only_monitor:
             raise UnsupportedError(

@@ -27,7 +27,7 @@ HYPERCALLS = (
 
 
 def hypercall_tallies(*, events: bool = False) -> list[Series]:
-    """A counter for each number, for hypercalls.bpf.c; the last is of numbers that are none of these."""
+    """A counter for each number, for monitor.bpf.c; the last is of numbers that are none of these."""
     return [
         tally(f"hypercall_{call}", "hypercalls of pVMs", name="hypercalls", events=events, call=call)
         for call in (*HYPERCALLS, "unknown")
@@ -35,7 +35,13 @@ def hypercall_tallies(*, events: bool = False) -> list[Series]:
 
 
 def monitor_part(
-    sources: Sequence[str], layout: Layout, binary: Path, usdt: Sequence[str], *, ring_pages: int = 0
+    sources: Sequence[str],
+    layout: Layout,
+    binary: Path,
+    usdt: Sequence[str],
+    *,
+    ring_pages: int = 0,
+    seen_at: str = "monitor",
 ) -> Part:
     """A part on USDT probes of the monitor. Raises UnsupportedError where it lacks one of them."""
     return Part(
@@ -45,5 +51,6 @@ def monitor_part(
         binary=binary,
         provider=MONITOR,
         usdt=usdt,
+        seen_at=seen_at,
         ring_pages=ring_pages,
     )

@@ -118,7 +118,8 @@ class _Events:
 
 class Part:
     """``sources`` are files of this folder, compiled as one. ``attach_more`` is called with the program after
-    its tracepoints and USDT probes are attached."""
+    its tracepoints and USDT probes are attached. ``seen_at`` is added to the probe's name where what it
+    gives is not the whole of what goes by the metric's name elsewhere."""
 
     def __init__(
         self,
@@ -129,6 +130,7 @@ class Part:
         defines: Mapping[str, int] | None = None,
         binary: Path | None = None,
         provider: str = OURS,
+        seen_at: str = "",
         usdt: Sequence[str] = (),
         ring_pages: int = 0,
         attach_more: Callable[[Program], None] | None = None,
@@ -141,6 +143,7 @@ class Part:
         self.program = Program(sources, defines=every, binary=binary, provider=provider, usdt=usdt)
         self._tracepoints = dict(tracepoints or {})
         self._usdt = bool(usdt)
+        self._seen_at = seen_at
         self._attach_more = attach_more
         self._events = _Events(self.program) if ring_pages else None
 
@@ -168,6 +171,7 @@ class Part:
 
     def read(self, probe: str, into: ProbeReading) -> None:
         """Add what was counted since start(), without the series in which nothing happened."""
+        probe = f"{probe}/{self._seen_at}" if self._seen_at else probe
         exact = self._events.by_histogram() if self._events else {}
         for i, series in enumerate(self.layout.histograms):
             histogram = self.program.histogram(i)

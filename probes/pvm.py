@@ -46,7 +46,7 @@ class PvmProbe(BpfProbe):
     only_monitor = True
 
     def make_monitor(self, binary: Path) -> Part:
-        return monitor_part(("pvm.bpf.c",), _LAYOUT, binary, _USDT)
+        return monitor_part(("pvm.bpf.c",), _LAYOUT, binary, _USDT, seen_at="")
 
     @contextmanager
     def attach(self, scope: ProbeScope) -> Iterator[ProbeReading]:

@@ -6,10 +6,17 @@ from dataclasses import dataclass
 
 from results.families import family_of
 from results.figures import figure_of, words
+from results.legend import AT_MONITOR_NOTE
 from results.units import between, scale
 from vocabulary import Better, SourceRow, SummaryRow
 
+AT_MONITOR = "/monitor"  # ends the name of a probe that sees the part of an event that is the monitor's
 USDT = "usdt_"  # a probe's figure from the program's own USDT probes: the same event seen once more
+
+
+def agreement_note(found: Iterable["Agreement"]) -> str:
+    """What is to be known of these, empty for nothing."""
+    return AT_MONITOR_NOTE if any(AT_MONITOR in one.probe_source for one in found) else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,11 @@ LEGEND = (
     ),
 )
 
+AT_MONITOR_NOTE = (
+    "NAME/monitor: at the monitor of pVMs, which sees its own part of the event only, not what the pVM does "
+    "before and after, nor the way between the two. The difference is that, and each source's own cost."
+)
+
 COSTS_NOTE = (
     "Times above 1× and throughput below 1× are a cost; within the noise: the interval holds 1×; of fewer "
     "than three pairs no ratio is told."

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from results.agreement import agreement_note
 from results.charts import charts, undrawn
 from results.curves import Curves
 from results.faults import WRITING_OUT, storing
@@ -111,6 +112,7 @@ def _html(shown: View, references: Sequence[Reference]) -> str:
             view=shown,
             legend=LEGEND,
             costs_note=COSTS_NOTE,
+            agreement_note=agreement_note(shown.agreements),
             charts=drawn,
             undrawn=undrawn(shown.curves),
             plotly=Markup(get_plotlyjs()),
@@ -124,5 +126,10 @@ def _markdown(shown: View) -> str:
     return (
         _environment(False)
         .get_template("report.md.j2")
-        .render(view=shown, legend=LEGEND, costs_note=COSTS_NOTE)
+        .render(
+            view=shown,
+            legend=LEGEND,
+            costs_note=COSTS_NOTE,
+            agreement_note=agreement_note(shown.agreements),
+        )
     )

@@ -125,7 +125,7 @@ def test_fork_counts_the_forks_of_the_micro_program(
     own = {s.metric.name: s for s in parse((tmp_path / "out").read_text(), "fork")}
     for metric, samples in by_name(reading).items():
         assert samples.histogram == Histogram.of(samples.values)
-        assert (samples.source, samples.probe, samples.metric.unit) == (Source.PROBE, "fork", "ns")
+        assert (samples.source, samples.probe, samples.metric.unit) == (Source.PROBE, "fork/monitor", "ns")
         assert samples.metric.better is own[metric].metric.better
         assert (samples.values < own[metric].values).all()  # it is a part of what the program sees
 

@@ -323,7 +323,9 @@ def overheads_of(summary: Sequence[SummaryRow]) -> Iterator[ComparisonRow]:
             and row.better != "neither"
             and (one := plain.get((row.target, row.case, row.series)))
         ):
-            yield _comparison(one, row, "plain", _PROBED[row.kind])
+            yield _comparison(
+                one, row, row.target, f"{row.target} +{_PROBED[row.kind]}"
+            )  # as bench gives them
 
 
 def _comparison(one: SummaryRow, other: SummaryRow, a: str, b: str) -> ComparisonRow:

@@ -287,11 +287,14 @@ def test_errors_that_did_not_happen_are_out_of_the_way(tmp_path: Path) -> None:
 def test_probes_agree_and_cost(one: tuple[str, str, made_up.Contents]) -> None:
     agreement = one[1].partition("## Probes against programs")[2].partition("\n## ")[0]
     assert re.search(
-        r"\| fork\[dirty_mib=1,pages=default\] \| parent \| .* µs .* \| .* \(fork\) \| [+−].* µs", agreement
+        r"\| fork\[dirty_mib=1,pages=default\] \| process \| parent \| .* µs .* \| .* \(fork\) \| [+−].* µs",
+        agreement,
     )
     assert "at 5\u202f000/s" in agreement and "(wire)" in agreement
     overhead = one[1].partition("## What the probes cost")[2].partition("\n## ")[0]
-    assert re.search(r"\| pipe size=1 \| ipc \| one_way \| .* \| \d\.\d+× \| .*×–.*× \| .* \| 3 \|", overhead)
+    assert re.search(
+        r"\| pipe size=1 \| process \| ipc \| one_way \| .* \| \d\.\d+× \| .*×–.*× \| .* \| 3 \|", overhead
+    )
     assert "latency at 5\u202f000/s (generator)" in overhead
 
 
@@ -316,9 +319,35 @@ def test_differences_of_sources_are_shown_with_their_interval(tmp_path: Path) ->
     _, markdown = write_report(tmp_path, a_run(), [a_cell()], [], sources=[row, unknown])
     text = markdown.read_text(encoding="utf-8")
     assert (
-        "| fork | parent | 88.0 µs | 87.1 µs (fork, USDT) | −900 ns (−1\u202f300 to −400) (−1.0 %) |" in text
+        "| fork | process | parent | 88.0 µs | 87.1 µs (fork, USDT) | −900 ns"
+        " (−1\u202f300 to −400) (−1.0 %) |" in text
     )
     assert "−900 ns (−1.0 %, one cell only)" in text
+    assert "/monitor" not in text
+
+
+def test_a_probe_that_sees_part_of_an_event_is_explained(tmp_path: Path) -> None:
+    row = SourceRow(
+        target="kylinx",
+        case="fork",
+        kind="fork",
+        metric="parent",
+        labels={},
+        unit="ns",
+        series_a="parent@program",
+        series_b="parent@probe:fork/monitor",
+        pairs=5,
+        estimate_a=60_000,
+        estimate_b=40_000,
+        difference=-20_000,
+        low=-21_000,
+        high=-19_000,
+    )
+    html, markdown = write_report(tmp_path, a_run(), [a_cell()], [], sources=[row])
+    text = markdown.read_text(encoding="utf-8")
+    assert "| fork | kylinx | parent | 60.0 µs | 40.0 µs (fork/monitor) |" in text
+    for page in (text, Page(html.read_text(encoding="utf-8")).text):
+        assert "NAME/monitor: at the monitor of pVMs" in page
 
 
 def test_what_was_not_tested_has_no_verdict(tmp_path: Path) -> None:
