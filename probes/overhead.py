@@ -48,6 +48,9 @@ def measure(rounds: int = 5) -> list[HitCost]:
     _build()
     plain = Program(("hits.bpf.c",), defines=_LAYOUT.defines())
     usdt = Program(("hits.bpf.c",), defines=_LAYOUT.defines(), binary=_HITS, usdt=("hit",))
+    busy = Program(
+        ("hits.bpf.c",), defines=_LAYOUT.defines() | {"HIT_AT_MONITOR": 1}, binary=_HITS, usdt=("hit",)
+    )
 
     def at(tracepoint: str, function: str) -> Callable[[], None]:
         return lambda: plain.attach_tracepoint(tracepoint, function)
@@ -59,12 +62,14 @@ def measure(rounds: int = 5) -> list[HitCost]:
         ("raw_syscalls, filtered away", "syscall", plain, at("raw_syscalls:sys_enter", "hit_filtered")),
         ("raw_syscalls, histogram noted", "syscall", plain, at("raw_syscalls:sys_enter", "hit_noted")),
         ("uprobe on a USDT nop, empty", "usdt", usdt, usdt.attach_usdt),
+        ("the same, as at the monitor of pVMs", "usdt", busy, busy.attach_usdt),
     ]
     try:
         return [HitCost(name, _cost(kind, program, attach, rounds)) for name, kind, program, attach in ways]
     finally:
         plain.close()
         usdt.close()
+        busy.close()
 
 
 def _cost(kind: str, program: Program, attach: Callable[[], None], rounds: int) -> float:
