@@ -178,8 +178,6 @@ enum space_result cow_fault(struct space *s, uint64_t va, const struct kx_region
 	if (pde && !large && *pde & PTE_P)
 		heat = *table_heat(table_of(*pde));
 	pages = near_limit ? 1 : stream_window(s, va, COW_WINDOW, heat);
-	if (!large && pages <= COW_WINDOW * 2)
-		ahead_note(s, va);
 	memory_unlock();
 	if (!pde)
 		return SPACE_NO_MEMORY;
@@ -189,6 +187,8 @@ enum space_result cow_fault(struct space *s, uint64_t va, const struct kx_region
 	}
 	memory_lock();
 	entries = large && walk_split(pde) ? NULL : own_table(s, va, pde, pages > 1, large, &done);
+	if (entries && !done && !large && pages <= COW_WINDOW * 2)
+		ahead_note(s, va);
 	memory_unlock();
 	if (!entries)
 		return SPACE_NO_MEMORY;

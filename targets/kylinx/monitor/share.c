@@ -11,17 +11,29 @@
 
 enum kind { PLAIN, SHARED, MIXED };
 
+static uint64_t any_of_eight(const uint64_t *e)
+{
+	return e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7];
+}
+
+static uint64_t all_of_eight(const uint64_t *e)
+{
+	return e[0] & e[1] & e[2] & e[3] & e[4] & e[5] & e[6] & e[7];
+}
+
 /* Writable private pages of a table, counted to one beyond most. *any: something is writable, if only memory that both share. */
 static unsigned writable_pages(const uint64_t *entries, unsigned most, bool *any)
 {
 	unsigned n = 0;
 
 	*any = false;
-	for (unsigned i = 0; i < TABLE_ENTRIES && n <= most; i++)
-		if (entries[i] & PTE_W) {
-			*any = true;
-			n += !(entries[i] & PTE_FOREIGN);
-		}
+	for (unsigned i = 0; i < TABLE_ENTRIES && n <= most; i += 8) {
+		if (!(any_of_eight(entries + i) & PTE_W))
+			continue;
+		*any = true;
+		for (unsigned k = i; k < i + 8; k++)
+			n += (entries[k] & (PTE_W | PTE_FOREIGN)) == PTE_W;
+	}
 	return n;
 }
 
@@ -74,7 +86,7 @@ void share_copy(const struct space *parent, const struct share_plan *p, const ui
 
 		entries = walk_find(parent, p->eager[i].va, &level, &writable);
 		for (unsigned k = 0; k < TABLE_ENTRIES; k++)
-			if (entries[k] & PTE_W && !(entries[k] & PTE_FOREIGN))
+			if ((entries[k] & (PTE_W | PTE_FOREIGN)) == PTE_W)
 				memcpy(frame_host(frames[used++]), frame_host(entries[k] & PTE_ADDRESS), KX_PAGE);
 	}
 }
@@ -103,7 +115,7 @@ static enum kind kind_of(const struct share_plan *p, uint64_t entry, uint64_t va
 	if (level == 2)
 		return writable_pages(entries, 0, &any) ? SHARED : PLAIN;
 	for (unsigned i = 0; i < TABLE_ENTRIES; i++)
-		if (kind_of(p, entries[i], va + i * level_bytes(level - 1), level - 1) != PLAIN)
+		if (entries[i] & PTE_W && kind_of(p, entries[i], va + i * level_bytes(level - 1), level - 1) != PLAIN)
 			return SHARED;
 	return PLAIN;
 }
@@ -136,15 +148,34 @@ static void fill_eager(uint64_t *to, const uint64_t *from, const uint64_t *frame
 	for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
 		uint64_t entry = from[i];
 
-		if (!(entry & PTE_HOLDS)) {
-			entry = 0;
-		} else if (entry & PTE_W && !(entry & PTE_FOREIGN)) {
-			entry = *frames++ | (entry & ~PTE_ADDRESS);
-		} else if (!(entry & PTE_FOREIGN)) {
-			frame_get(entry & PTE_ADDRESS);
+		if (i % 8 == 0) {
+			memcpy(to + i, from + i, 64);
+			if (!any_of_eight(from + i) || all_of_eight(from + i) & PTE_FOREIGN) {
+				i += 7;
+				continue;
+			}
 		}
-		to[i] = entry;
+		if (!(entry & PTE_HOLDS))
+			to[i] = 0;
+		else if (entry & PTE_FOREIGN)
+			continue;
+		else if (entry & PTE_W)
+			to[i] = *frames++ | (entry & ~PTE_ADDRESS);
+		else
+			frame_get(entry & PTE_ADDRESS);
 	}
+}
+
+static uint64_t share_entry(const struct share_plan *, const uint64_t *frames, uint64_t *from, uint64_t va, int level, bool *failed);
+
+static void share_level(const struct share_plan *p, const uint64_t *frames, uint64_t *from, uint64_t *to, uint64_t va, int level, bool *failed)
+{
+	for (unsigned i = 0; i < TABLE_ENTRIES; i += 8)
+		if (!any_of_eight(from + i))
+			memset(to + i, 0, 64);
+		else
+			for (unsigned k = i; k < i + 8; k++)
+				to[k] = share_entry(p, frames, &from[k], va + k * level_bytes(level), level, failed);
 }
 
 /* The child's entry for va from the parent's. *failed: no memory; what there is so far holds together. */
@@ -170,8 +201,7 @@ static uint64_t share_entry(const struct share_plan *p, const uint64_t *frames, 
 	if (level == 2)
 		fill_eager(table_entries(table), entries, frames + p->eager[eager_within(p, va, 2)].first);
 	else
-		for (unsigned i = 0; i < TABLE_ENTRIES; i++)
-			table_entries(table)[i] = share_entry(p, frames, &entries[i], va + i * level_bytes(level - 1), level - 1, failed);
+		share_level(p, frames, entries, table_entries(table), va, level - 1, failed);
 	return table_gpa(table) | PTE_TABLE;
 }
 
