@@ -81,7 +81,7 @@ struct pvm_start {
 	bool root, spawn_pages;
 };
 
-int vcpu_create(uint32_t slot, struct vcpu **out); /* -errno */
+int vcpu_create(uint32_t slot);                    /* -errno */
 void vcpu_kick(struct vcpu *);                     /* interrupt it when it is in the guest */
 void vcpu_attention(struct vcpu *, uint32_t bits); /* set, change events, wake and kick */
 uint64_t vcpu_cpu_ns(const struct vcpu *);

@@ -14,16 +14,12 @@ static bool room_for_one(void)
 /* Called with pool_lock, which is let go while KVM works. -EAGAIN: no room, or KVM has no more. */
 static int make_one(void)
 {
-	struct vcpu *v = NULL;
-
 	if (!room_for_one() || clock_mono_ns() < family.make_again_ns)
 		return -EAGAIN;
 	uint32_t slot = family.vcpu_count++;
 	pthread_mutex_unlock(&family.pool_lock);
-	int r = vcpu_create(slot, &v);
-	if (!r)
-		__atomic_store_n(&family.vcpus[slot], v, __ATOMIC_RELEASE);
-	else
+	int r = vcpu_create(slot);
+	if (r)
 		log_line("vCPU %u cannot be made: %s", slot, strerror(-r));
 	pthread_mutex_lock(&family.pool_lock);
 	if (!r) {

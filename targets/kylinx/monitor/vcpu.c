@@ -473,7 +473,7 @@ static void catch_signal(void)
 	sigaction(SIGUSR1, &action, NULL);
 }
 
-int vcpu_create(uint32_t slot, struct vcpu **out)
+int vcpu_create(uint32_t slot)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct vcpu *v = calloc(1, sizeof *v);
@@ -500,11 +500,13 @@ int vcpu_create(uint32_t slot, struct vcpu **out)
 	r = make_kvm_vcpu(v);
 	if (r)
 		return r;                        /* the slot's number is not tried again */
-	*out = v;
+	__atomic_store_n(&family.vcpus[slot], v, __ATOMIC_RELEASE); /* its thread puts it into the pool: from then on it may be woken */
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, THREAD_STACK);
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	r = -pthread_create(&thread, &attributes, vcpu_thread, v);
 	pthread_attr_destroy(&attributes);
+	if (r)
+		__atomic_store_n(&family.vcpus[slot], NULL, __ATOMIC_RELEASE);
 	return r;
 }
