@@ -226,6 +226,7 @@ struct kx_boot {
 	uint32_t xsave_bytes, shares;
 	struct kx_share share[KX_MAX_SHARES];
 	uint64_t gone[KX_MAX_SLOTS / 64]; /* a bit for each slot whose pVM the monitor ended and that is never used again */
+	uint64_t gone_waiting[KX_MAX_SLOTS / 64]; /* of these: those that were HALTED then */
 };
 
 /* A program to start, written by the monitor at KX_VCPU_SPAWN of a fresh slot: argc then envc strings, each ended by NUL,

@@ -369,8 +369,10 @@ static void pvm_begin(struct vcpu *v)
 
 /* The LibOS had no say in this pVM's end: it may have held locks, its process has a parent that waits. The slot stays FREE for
  * good, so that its locks can be seized, and the other pVMs are told. */
-static void tell_others(struct vcpu *v)
+static void tell_others(struct vcpu *v, bool waiting)
 {
+	if (waiting)
+		__atomic_fetch_or(&memory_boot()->gone_waiting[v->slot / 64], 1ull << v->slot % 64, __ATOMIC_RELEASE);
 	__atomic_fetch_or(&memory_boot()->gone[v->slot / 64], 1ull << v->slot % 64, __ATOMIC_SEQ_CST);
 	for (uint32_t slot = 0; slot < family.vcpu_count; slot++) {
 		struct vcpu *other = family_live(slot);
@@ -400,10 +402,11 @@ static bool pvm_finish(struct vcpu *v)
 	if (v->spawn_pages)
 		memory_slot_area_release(v->slot);
 	v->spawn_pages = false;
+	bool waiting = v->area->state == KX_SLOT_HALTED;
 	memory_slot_area(v->slot, false);    /* first page zeroed: its state is FREE */
 	v->area->slot = v->slot;
 	if (v->killed_by_monitor) {
-		tell_others(v);
+		tell_others(v, waiting);
 		pool_retire(v);
 		return false;
 	}

@@ -105,7 +105,7 @@ void sched_account(struct task *t)
 
 static bool cpu_to_spare(void)
 {
-	return __atomic_load_n(&active_slots, __ATOMIC_RELAXED) <= boot_info->cpus && boot_info->cpus > 1;
+	return (s32)__atomic_load_n(&active_slots, __ATOMIC_RELAXED) <= (s32)boot_info->cpus && boot_info->cpus > 1;
 }
 
 /* Watch for work for a while, as long as the host has a CPU to spare for it: a wake-up then costs no hypercall. */
