@@ -12,15 +12,17 @@
 #include <unistd.h>
 #include "control.h"
 
-#define QUEUED_MOST 4096                 /* a connection that does not read is closed */
+#define QUEUED_MOST 16384                /* packets: a connection that does not read gets no more */
+#define REPORTS_MOST (1u << 20)          /* bytes that wait: beyond, what pVMs report is lost, not what the toolstack waits for */
 
-struct message { struct message *next; uint64_t serial; size_t length; char text[]; };
+struct message { struct message *next; uint64_t serial; size_t length; bool report; char text[]; };
 
 static int wake_fd = -1, listen_fd = -1;
 static struct connection connections[CONNECTIONS];
 static uint64_t serials;
 static pthread_mutex_t inbox_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct message *inbox, **inbox_end = &inbox; /* from other threads, not yet given to a connection */
+static size_t inbox_bytes;
 
 static int listen_at(const char *path, const char **why)
 {
@@ -109,17 +111,29 @@ static struct message *message_make(uint64_t serial, const char *text, size_t le
 	return m;
 }
 
-void control_queue(uint64_t serial, const char *text, size_t length)
+static void queue(uint64_t serial, const char *text, size_t length, bool report)
 {
-	struct message *m = message_make(serial, text, length);
+	struct message *m = report && __atomic_load_n(&inbox_bytes, __ATOMIC_RELAXED) > REPORTS_MOST ? NULL : message_make(serial, text, length);
 
 	if (!m)
 		return;
+	m->report = report;
 	pthread_mutex_lock(&inbox_lock);
 	*inbox_end = m;
 	inbox_end = &m->next;
+	inbox_bytes += length;
 	pthread_mutex_unlock(&inbox_lock);
 	control_wake();
+}
+
+void control_queue(uint64_t serial, const char *text, size_t length)
+{
+	queue(serial, text, length, false);
+}
+
+void control_queue_report(uint64_t serial, const char *text, size_t length)
+{
+	queue(serial, text, length, true);
 }
 
 static void hang_up(struct connection *c)
@@ -158,6 +172,7 @@ void control_send(struct connection *c, const char *text, size_t length)
 	else
 		c->head = m;
 	c->tail = m;
+	c->queued_bytes += length;
 }
 
 static void flush(struct connection *c)
@@ -169,6 +184,7 @@ static void flush(struct connection *c)
 			return;
 		c->head = m->next;
 		c->queued--;
+		c->queued_bytes -= m->length;
 		free(m);
 	}
 }
@@ -181,12 +197,14 @@ static void hand_out_inbox(void)
 	m = inbox;
 	inbox = NULL;
 	inbox_end = &inbox;
+	inbox_bytes = 0;
 	pthread_mutex_unlock(&inbox_lock);
 	while (m) {
 		struct message *next = m->next;
 
 		for (int i = 0; i < CONNECTIONS; i++)
-			if (connections[i].fd >= 0 && (!m->serial || connections[i].serial == m->serial))
+			if (connections[i].fd >= 0 && (!m->serial || connections[i].serial == m->serial) &&
+			    !(m->report && connections[i].queued_bytes > REPORTS_MOST))
 				control_send(&connections[i], m->text, m->length);
 		free(m);
 		m = next;

@@ -94,7 +94,7 @@ void control_fault(uint32_t slot, uint32_t console, const void *report, uint32_t
 	json_begin(&j, text, sizeof text);
 	as_json(&j, &r, slot, &f, maps, count);
 	if (!j.full)
-		control_queue(r.serial, text, j.length);
+		control_queue_report(r.serial, text, j.length);
 }
 
 void control_log(uint32_t console, const char *line)
@@ -110,5 +110,5 @@ void control_log(uint32_t console, const char *line)
 	json_string(&j, line, strnlen(line, 1200));
 	json_add(&j, "}");
 	if (!j.full)
-		control_queue(r.serial, text, j.length);
+		control_queue_report(r.serial, text, j.length);
 }
