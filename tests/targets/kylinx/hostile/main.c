@@ -1,5 +1,6 @@
 /* hostile: runs one trial. Its exit status is 0 when nothing went through that should not. */
 #include "hostile.h"
+#include <setjmp.h>
 #include <stdarg.h>
 #include <time.h>
 
@@ -95,6 +96,37 @@ volatile struct kx_region *region_of(const volatile void *p)
 	return NULL;
 }
 
+uint8_t *commons_page(uint64_t *va, size_t count)
+{
+	uint8_t *p = mmap(NULL, count * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	const volatile struct kx_object *o;
+
+	CHECK(p != MAP_FAILED);
+	for (size_t i = 0; i < count; i++)
+		p[i * PAGE] = 1;
+	o = (const volatile struct kx_object *)region_of(p)->source;
+	for (size_t i = 0; i < count; i++)
+		va[i] = KX_VA_COMMONS + (uint64_t)((uint32_t *)((uint64_t *)o->chunks)[0])[i] * PAGE;
+	return p;
+}
+
+/* The LibOS goes by its own table; the monitor by the one that the area names. */
+volatile struct kx_region *forged_table(const volatile void *at, uint64_t *va)
+{
+	volatile struct kx_region *table = (volatile struct kx_region *)commons_page(va, 1), *found = NULL;
+	volatile struct kx_region *honest = (volatile struct kx_region *)area()->regions;
+	uint32_t count = area()->region_count;
+
+	CHECK(count < PAGE / sizeof *table);
+	for (uint32_t i = 0; i < count; i++) {
+		table[i] = honest[i];
+		if ((uint64_t)at >= honest[i].start && (uint64_t)at < honest[i].end)
+			found = &table[i];
+	}
+	CHECK(found);
+	return found;
+}
+
 void *pages(size_t bytes)
 {
 	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -106,6 +138,30 @@ void *pages(size_t bytes)
 unsigned stuck;
 bool may_be_stuck;
 uint64_t patience_ns = 8000000000;
+
+static jmp_buf jump;
+static void escape(int signo __attribute__((unused))) { longjmp(jump, 1); }
+
+/* From here on faults of our own are survived by touch(). */
+void survive_faults(void)
+{
+	stack_t own = { .ss_sp = malloc(65536), .ss_size = 65536 };
+	struct sigaction action = { .sa_handler = escape, .sa_flags = SA_ONSTACK | SA_NODEFER };
+
+	sigaltstack(&own, NULL);
+	sigaction(SIGSEGV, &action, NULL);
+	sigaction(SIGBUS, &action, NULL);
+}
+
+bool touch(volatile uint64_t *p, uint64_t *seen, bool write)
+{
+	if (setjmp(jump))
+		return false;
+	*seen = *p;
+	if (write)
+		*p = *seen;
+	return true;
+}
 
 static int end_of(pid_t pid)
 {

@@ -371,8 +371,6 @@ TRIAL(secret, "secret")
 }
 
 static uint64_t secret_xor;
-static void *jump[5];
-static void escape(int signo) { (void)signo; __builtin_longjmp(jump, 1); }
 
 static uint64_t some_number(void)
 {
@@ -382,19 +380,6 @@ static uint64_t some_number(void)
 	case 2: return KX_VA_COMMONS + (draw() % 0x1000) * 0x1000;
 	default: return draw() >> draw() % 64;
 	}
-}
-
-/* A table of our own in a page that the monitor finds in the commons; the LibOS goes by its honest one. */
-#define FORGED_MOST 60
-static volatile struct kx_region *forged_table(uint64_t *va)
-{
-	uint8_t *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	const volatile struct kx_object *o;
-
-	p[0] = 1;
-	o = (const volatile struct kx_object *)region_of(p)->source;
-	*va = KX_VA_COMMONS + (uint64_t)((uint32_t *)((uint64_t *)o->chunks)[0])[0] * PAGE;
-	return (volatile struct kx_region *)p;
 }
 
 static void lie(volatile struct kx_region *r, uint8_t *at, size_t bytes)
@@ -423,37 +408,21 @@ static void lie_and_look(uint64_t rounds)
 {
 	size_t bytes = 64 * PAGE;
 	uint8_t *at = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	stack_t own = { .ss_sp = malloc(65536), .ss_size = 65536 };
-	struct sigaction action = { .sa_handler = escape, .sa_flags = SA_ONSTACK | SA_NODEFER };
-	uint64_t table_va, honest_va = area()->regions;
-	volatile struct kx_region *table = forged_table(&table_va), *honest = (volatile struct kx_region *)area()->regions, *r = NULL;
+	uint64_t table_va, honest_va = area()->regions, n = 0;
+	volatile struct kx_region *r = forged_table(at, &table_va);
 	uint32_t count = area()->region_count;
-	volatile uint64_t n = 0;
 
-	sigaltstack(&own, NULL);
-	sigaction(SIGSEGV, &action, NULL);
-	sigaction(SIGBUS, &action, NULL);
-	CHECK(honest_va && count < FORGED_MOST);
-	for (uint32_t i = 0; i < count; i++) {
-		table[i] = honest[i];
-		if (honest[i].start == (uint64_t)at)
-			r = &table[i];
-	}
-	CHECK(r);
+	survive_faults();
 	for (; n < rounds; n++) {
 		lie(r, at, bytes);
 		area()->regions = draw() % 64 ? table_va : some_number();
 		area()->region_count = draw() % 64 ? count : (uint32_t)draw();
-		if (!__builtin_setjmp(jump)) {
-			for (int i = 0; i < 4; i++) {
-				volatile uint64_t *p = (volatile uint64_t *)(at + draw() % bytes / 8 * 8);
-				uint64_t seen = *p;
+		for (int i = 0; i < 4; i++) {
+			bool write = draw() % 4 == 0 && r->kind != KX_REGION_OBJECT; /* not over the LibOS's own */
+			uint64_t seen = 0;
 
-				if ((seen ^ SECRET ^ secret_xor) == 0)
-					_exit(43);
-				if (draw() % 4 == 0 && r->kind != KX_REGION_OBJECT) /* not over the LibOS's own */
-					*p = seen;
-			}
+			if (touch((volatile uint64_t *)(at + draw() % bytes / 8 * 8), &seen, write) && seen == (SECRET ^ secret_xor))
+				_exit(43);
 		}
 		area()->regions = table_va;
 		area()->region_count = count;
