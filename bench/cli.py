@@ -35,7 +35,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 tests failed, 2 wrong usage, 4 this machine lacks something, "
-    "5 a cell failed, 6 results could not be kept, 70 a bug, 130/143 interrupted (docs/exit-codes.md).",
+    "5 a cell failed, 6 results could not be kept, 70 a bug, 125 pvm run or exec could not start or follow, "
+    "130/143 interrupted (docs/exit-codes.md).",
 )
 app.add_typer(images.app, name="image")
 app.add_typer(pvms.app, name="pvm")

@@ -118,8 +118,14 @@ def check_name(name: str) -> str:
     return name
 
 
+def _check_readable() -> None:
+    if RUN.is_dir() and not os.access(RUN, os.R_OK | os.X_OK):
+        raise HostError("families of pVMs are root's", where=str(RUN), remedy="run as root")
+
+
 def families() -> list[Family]:
     """All that have a folder, by name."""
+    _check_readable()
     if not RUN.is_dir():
         return []
     return [Family(path.name) for path in sorted(RUN.iterdir()) if path.is_dir()]
@@ -128,6 +134,7 @@ def families() -> list[Family]:
 def family(name: str) -> Family:
     """Raises UsageError when there is none of this name."""
     found = Family(check_name(name))
+    _check_readable()
     if not found.folder.is_dir():
         known = ", ".join(one.name for one in families())
         raise UsageError(

@@ -149,10 +149,10 @@ def start_monitor(name: str, options: FamilyOptions, listening: socket.socket | 
         process.wait(GONE_WITHIN_S)
         said = monitor.said()
         monitor.end()
+        what = said.removeprefix("monitor: ") or f"it ended with code {process.returncode}"
+        asked = ": give " in what  # of an option's value
         raise TargetError(
-            said.removeprefix("monitor: ") or f"it ended with code {process.returncode}",
-            where="monitor",
-            remedy="kxbench doctor says whether KVM works here",
+            what, where="monitor", remedy="" if asked else "kxbench doctor says whether KVM works here"
         ) from error
     except BaseException:
         monitor.end()
