@@ -77,8 +77,8 @@ int space_peek(const struct space *s, uint64_t va)
 	bool writable;
 	int level, byte = -1;
 
-	if (va >= KX_VA_SHARED && va < KX_VA_KERNEL_END)
-		return -1; /* not of this space: image and supervisor pages are no frames of the arena */
+	if (!user_range(va & ~(uint64_t)(KX_PAGE - 1), KX_PAGE))
+		return -1; /* not of this space: the image's and supervisor pages are no frames of the arena */
 	memory_lock();
 	const uint64_t *entry = walk_find(s, va, &level, &writable);
 	if (entry && *entry & PTE_P && (level == 1 || *entry & PTE_LARGE)) {
