@@ -66,6 +66,7 @@
  * The LibOS writes hc_nr and hc_arg[] of its own slot, then does "outb %al, $KX_PORT"; the monitor copies them once,
  * and only then checks and uses the copy; the result (>= 0, or a negative Linux errno) is in hc_ret. */
 #define KX_PORT 0x4b
+#define KX_PORT_NOTIFY 0x70 /* "outl slot" here is NOTIFY without leaving the kernel, for slots in kx_boot.notify_port, from the LibOS */
 #define KX_HC_EXIT 0      /* (status): this pVM ends; its memory goes, its slot is recycled. status: as wait(2) gives it. No return. */
 #define KX_HC_FORK 1      /* (boot_arg, flags, rsp, regions, count) -> slot of a new pVM, which starts at entry_child with boot_arg */
 #define KX_HC_WAIT 2      /* (events, deadline): sleep until vcpu.events != events, or CLOCK_MONOTONIC reaches deadline (ns, ~0 never) */
@@ -227,6 +228,8 @@ struct kx_boot {
 	struct kx_share share[KX_MAX_SHARES];
 	uint64_t gone[KX_MAX_SLOTS / 64]; /* a bit for each slot whose pVM the monitor ended and that is never used again */
 	uint64_t gone_waiting[KX_MAX_SLOTS / 64]; /* of these: those that were HALTED then */
+	uint64_t notify_port[KX_MAX_SLOTS / 64]; /* slots that KX_PORT_NOTIFY wakes, unless: */
+	uint32_t notify_traced, pad2; /* somebody watches the monitor's probes: NOTIFY by hypercall, so that they see it */
 };
 
 /* A program to start, written by the monitor at KX_VCPU_SPAWN of a fresh slot: argc then envc strings, each ended by NUL,

@@ -282,6 +282,7 @@ int64_t family_spawn(const struct spawn_request *q)
 		pool_call_off(v);
 		return r ? r : -ENOMEM;
 	}
+	events_look_traced();
 	start.entry = family.booted ? memory_libos()->entry_child : memory_libos()->entry_boot;
 	family.booted = true;
 	family.spawns++;

@@ -47,6 +47,8 @@ struct vcpu {
 	uint32_t in_guest;                   /* between the last look at kick and the return of KVM_RUN */
 	uint32_t kick;                       /* look at the application's state as soon as possible */
 	uint32_t waiting;                    /* in KX_HC_WAIT */
+	int wake_fd;                         /* eventfd: what it sleeps on there */
+	uint32_t waits;                      /* until it has a port to be notified by; NOTIFY_PORT_DONE: it has, or cannot */
 	uint32_t ending;                     /* the monitor wants it ended: taken at the next exit */
 	struct vcpu *next_free;
 	/* of the pVM that runs on it now; written by its starter before GO, then by its own thread */
@@ -162,6 +164,8 @@ int64_t affinity_set(uint64_t slot, const uint64_t *mask);
 void affinity_inherit(struct vcpu *, const struct vcpu *parent);
 void affinity_apply(struct vcpu *);                         /* by its own thread */
 
+int events_open(struct vcpu *);                             /* -errno */
+void events_look_traced(void);                              /* whether somebody watches ipc_notify */
 int64_t events_wait(struct vcpu *, uint32_t seen, uint64_t deadline); /* events.c */
 int64_t events_notify(struct vcpu *, uint64_t slot);
 int64_t events_kick(uint64_t slot);

@@ -30,6 +30,7 @@ static int64_t hc_fork(struct vcpu *v, const struct call *c)
 	if (c->a[4] && !memory_commons(c->a[3], c->a[4] * sizeof(struct kx_region)))
 		return -EFAULT;
 	DTRACE_PROBE2(kxmonitor, fork_begin, v->slot, c->a[1]);
+	events_look_traced();
 	child = pool_take();
 	if (!child)
 		return -EAGAIN;

@@ -14,18 +14,18 @@
 
 /* The most frequent first: the filter is run through in this order. */
 static const int plain[] = {
-	SYS_futex, SYS_timer_settime, SYS_sched_yield, SYS_write, SYS_read, SYS_poll, SYS_clock_gettime, SYS_rt_sigreturn,
-	SYS_madvise, SYS_munmap, SYS_rt_sigprocmask, SYS_clock_nanosleep, SYS_nanosleep, SYS_ppoll, SYS_restart_syscall, SYS_gettid,
+	SYS_futex, SYS_read, SYS_ppoll, SYS_timer_settime, SYS_sched_yield, SYS_write, SYS_poll, SYS_clock_gettime, SYS_rt_sigreturn,
+	SYS_madvise, SYS_munmap, SYS_rt_sigprocmask, SYS_clock_nanosleep, SYS_nanosleep, SYS_restart_syscall, SYS_gettid,
 	SYS_getpid, SYS_pread64, SYS_pwrite64, SYS_close, SYS_fstat, SYS_newfstatat, SYS_getdents64, SYS_readlinkat, SYS_mkdirat,
 	SYS_unlinkat, SYS_renameat2, SYS_ftruncate, SYS_fsync, SYS_recvmsg, SYS_sendto, SYS_accept4, SYS_dup, SYS_brk, SYS_mremap,
 	SYS_timer_create, SYS_timer_delete, SYS_set_robust_list, SYS_rseq, SYS_sigaltstack, SYS_rt_sigaction, SYS_exit,
-	SYS_exit_group, SYS_getrandom, SYS_sched_getaffinity, SYS_getcpu, SYS_prlimit64, SYS_membarrier,
+	SYS_exit_group, SYS_getrandom, SYS_sched_getaffinity, SYS_eventfd2, SYS_getcpu, SYS_prlimit64, SYS_membarrier,
 	SYS_sysinfo, /* by libc's qsort */
 };
 
 static const uint32_t ioctls[] = {
 	KVM_RUN, KVM_SET_USER_MEMORY_REGION, KVM_CREATE_VCPU, KVM_GET_VCPU_MMAP_SIZE, KVM_SET_CPUID2, KVM_SET_SREGS, KVM_SET_XCRS,
-	KVM_SET_XSAVE, KVM_SET_MSRS, KVM_SET_DEVICE_ATTR, KVM_CHECK_EXTENSION,
+	KVM_SET_XSAVE, KVM_SET_MSRS, KVM_SET_DEVICE_ATTR, KVM_CHECK_EXTENSION, KVM_IOEVENTFD,
 };
 
 #define PROGRAM_MOST 256

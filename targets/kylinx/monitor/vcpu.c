@@ -131,6 +131,7 @@ static void fill_kernel_page(struct vcpu *v)
 	memcpy(tss + 102, &bitmap, 2);
 	memset(tss + bitmap, 0xff, TSS_BYTES - 104);
 	tss[bitmap + KX_PORT / 8] &= (uint8_t)~(1u << KX_PORT % 8);
+	tss[bitmap + KX_PORT_NOTIFY / 8] &= (uint8_t)~(0xfu << KX_PORT_NOTIFY % 8);
 }
 
 /* Where system calls enter: the vCPU's LSTAR stub, or, where they do not leave CPL3, the LibOS itself. 0: no memory. */
@@ -294,6 +295,20 @@ void vcpu_end(struct vcpu *v, const char *why)
 	v->killed_by_monitor = v->ended = true;
 }
 
+/* A notification that KVM did not take, or what an application tried. */
+static void notify_exit(struct vcpu *v, uint32_t port)
+{
+	uint32_t slot;
+
+	if (!trap_in_libos(vcpu_regs(v)->rip)) {
+		trap_general_protection(v);
+		return;
+	}
+	memcpy(&slot, (uint8_t *)v->run + v->run->io.data_offset, sizeof slot);
+	if (port == KX_PORT_NOTIFY && v->run->io.size == sizeof slot && v->run->io.count == 1)
+		events_notify(v, slot);
+}
+
 static void port_exit(struct vcpu *v)
 {
 	uint32_t port = v->run->io.port;
@@ -304,6 +319,8 @@ static void port_exit(struct vcpu *v)
 	}
 	if (port == KX_PORT)
 		hypercall_dispatch(v);
+	else if (port >= KX_PORT_NOTIFY && port < KX_PORT_NOTIFY + 4)
+		notify_exit(v, port);
 	else if (port >= STUB_PORT && port < STUB_PORT + STUB_VECTORS)
 		trap_exception(v, port - STUB_PORT);
 	else
@@ -500,7 +517,8 @@ int vcpu_create(uint32_t slot)
 	v->area->slot = slot;
 	v->kernel = host;
 	fill_kernel_page(v);
-	r = make_kvm_vcpu(v);
+	r = events_open(v);
+	r = r ? r : make_kvm_vcpu(v);
 	if (r)
 		return r;                        /* the slot's number is not tried again */
 	__atomic_store_n(&family.vcpus[slot], v, __ATOMIC_RELEASE); /* its thread puts it into the pool: from then on it may be woken */

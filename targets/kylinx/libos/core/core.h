@@ -35,7 +35,7 @@ struct runq {
 	u64 spin_ns;                 /* how long an idle slot watches before it waits */
 	u64 spin_rest_until;         /* the host took the CPU away while it watched */
 	u64 yielded, yield_gap, yield_next; /* the last; yields to the host: how far apart, when next */
-	u64 switches, halts, spins_won, spins_lost;
+	u64 switches, halts, notified, spins_won, spins_lost; /* notified: others, past the monitor */
 	u32 held, calls_due;         /* locks this slot holds; hypercalls put off until it holds none */
 	struct { u32 nr, slot; } call_due[8];
 	struct heap_cache heap;

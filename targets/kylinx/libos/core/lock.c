@@ -49,11 +49,23 @@ void lock(struct lock *l)
 	this_runq()->held++;
 }
 
+static void call_now(u32 nr, u32 slot)
+{
+	const struct kx_boot *b = boot_info;
+	if (nr == KX_HC_NOTIFY && __atomic_load_n(&b->notify_port[slot / 64], __ATOMIC_RELAXED) >> slot % 64 & 1 &&
+		!__atomic_load_n(&b->notify_traced, __ATOMIC_RELAXED)) {
+		this_runq()->notified++;
+		__asm__ volatile("outl %%eax, %1" : : "a"(slot), "N"(KX_PORT_NOTIFY) : "memory");
+		return;
+	}
+	hypercall(nr, slot, 0, 0, 0, 0);
+}
+
 static __attribute__((noinline)) void calls_flush(struct runq *rq)
 {
 	while (rq->calls_due) {
 		u32 i = --rq->calls_due;
-		hypercall(rq->call_due[i].nr, rq->call_due[i].slot, 0, 0, 0, 0);
+		call_now(rq->call_due[i].nr, rq->call_due[i].slot);
 	}
 }
 
@@ -61,7 +73,7 @@ void call_slot(u32 nr, u32 slot)
 {
 	struct runq *rq = this_runq();
 	if (!rq->held || rq->calls_due == ARRAY_SIZE(rq->call_due)) {
-		hypercall(nr, slot, 0, 0, 0, 0);
+		call_now(nr, slot);
 		return;
 	}
 	rq->call_due[rq->calls_due].nr = nr;

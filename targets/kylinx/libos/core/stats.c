@@ -39,7 +39,7 @@ static size_t add_processes(char *to, size_t room)
 	return n;
 }
 
-struct totals { u64 switches, halts, spins_won, spins_lost; };
+struct totals { u64 switches, halts, notified, spins_won, spins_lost; };
 
 static struct totals totals_now(void)
 {
@@ -48,6 +48,7 @@ static struct totals totals_now(void)
 		struct runq *rq = runq_of(slot);
 		t.switches += rq->switches;
 		t.halts += rq->halts;
+		t.notified += rq->notified;
 		t.spins_won += rq->spins_won;
 		t.spins_lost += rq->spins_lost;
 	}
@@ -61,8 +62,8 @@ void stats_report(void)
 		return;
 	struct totals t = totals_now();
 	size_t n = (size_t)snprintf(text, REPORT_BYTES, "{\"processes\":%u,\"threads\":%u,\"forks\":%lu,\"execs\":%lu,\"heap_bytes\":%lu,"
-		"\"switches\":%lu,\"halts\":%lu,\"spins_won\":%lu,\"spins_lost\":%lu,\"unsupported\":{",
-		family.proc_count, family.task_count, family.forks, family.execs, heap_bytes_used(), t.switches, t.halts, t.spins_won, t.spins_lost);
+		"\"switches\":%lu,\"halts\":%lu,\"notified\":%lu,\"spins_won\":%lu,\"spins_lost\":%lu,\"unsupported\":{",
+		family.proc_count, family.task_count, family.forks, family.execs, heap_bytes_used(), t.switches, t.halts, t.notified, t.spins_won, t.spins_lost);
 	n += add_unsupported(text + n, 4096);
 	n += (size_t)snprintf(text + n, REPORT_BYTES - n, "},\"process\":[");
 	n += add_processes(text + n, REPORT_BYTES - n - 64);
