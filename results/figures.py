@@ -120,7 +120,7 @@ def against_of(row: ComparisonRow | None) -> Against | None:
 
 def interval_of(row: ComparisonRow) -> str:
     """Of the ratio, or why there is none."""
-    if row.pairs < LEAST and not math.isfinite(row.high - row.low):
+    if row.pairs < LEAST or not math.isfinite(row.high - row.low):
         return "too few pairs"
     return ratio_between(row.low, row.high)
 

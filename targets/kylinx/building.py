@@ -31,6 +31,7 @@ def build() -> None:
         except OSError as error:
             raise TargetError(f"cannot be built: {error}", where=str(HERE), remedy=_REMEDY) from error
     if done.returncode:
-        first = (done.stderr.strip() or f"make exited with {done.returncode}").splitlines()[0]
+        lines = (done.stderr.strip() or f"make exited with {done.returncode}").splitlines()
+        first = next((line for line in lines if "error" in line), lines[0])
         raise TargetError(first, where=str(HERE), remedy=_REMEDY, console=done.stderr[-4000:])
     _built.add("all")
