@@ -22,6 +22,7 @@ HYPERCALLS = (
     "report",
     "yield",
     "affinity",
+    "park",
 )
 """By number: KX_HC_* of targets/kylinx/abi/kx_abi.h (a test compares them)."""
 

@@ -80,7 +80,8 @@
 #define KX_HC_REPORT 10   /* (kind, va, length): KX_REPORT_*, bytes in the commons for the user */
 #define KX_HC_YIELD 11    /* let another thread of the host run -> for how long one did (ns) */
 #define KX_HC_AFFINITY 12 /* (slot, mask[4]): the CPUs its thread may run on, a bit for each of the first 256 of kx_boot.cpus; a child inherits them */
-#define KX_HC_COUNT 13
+#define KX_HC_PARK 13    /* a slot that waits to be used, with nothing to watch its area's parked for: sleep until it is 0 */
+#define KX_HC_COUNT 14
 
 #define KX_AFFINITY_WORDS 4
 #define KX_FORK_EMPTY 1   /* no memory of the parent's: for posix_spawn and exec of a vfork child */
@@ -133,6 +134,7 @@
 #define KX_SLOT_HALTED 3     /* in or about to enter WAIT: a wake changes events, then NOTIFYs */
 
 #define KX_LIBOS_MAGIC 0x534f62694c786b01
+#define KX_LIBOS_PARKS 1
 #define KX_IMAGE_VERSION 1
 #define KX_IMAGE_NONE 0xffffffff
 
@@ -197,6 +199,8 @@ struct kx_vcpu {
 	uint64_t started_tsc;    /* 0xa0 when the monitor let the slot run */
 	uint64_t sched;          /* 0xa8 the LibOS's: its run queue */
 	uint64_t scratch[16];    /* 0xb0 the LibOS's */
+	uint32_t parked;         /* 0x130 at entry_child: wait here until the monitor makes it 0, all else is filled in then */
+	uint32_t may_spin;       /* 0x134 while parked: CPUs are the host's choice, so watching may be worth it */
 };
 
 /* Wall and monotonic time from the TSC: ns = mono_ns + ((tsc - this.tsc) * mult >> 32). Valid when seq is even and the same
@@ -248,7 +252,7 @@ struct kx_spawn {
 /* First bytes of the LibOS's text, for the monitor. */
 struct kx_libos_header {
 	uint64_t magic;          /* KX_LIBOS_MAGIC */
-	uint32_t version, pad;
+	uint32_t version, flags; /* KX_LIBOS_PARKS: idle slots may be sent to entry_child with parked set */
 	uint64_t entry_boot;     /* first slot of a family; rsp: its idle stack */
 	uint64_t entry_child;    /* every later slot (FORK or spawn); rsp: its idle stack */
 	uint64_t entry_syscall;

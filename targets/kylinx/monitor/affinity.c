@@ -58,6 +58,12 @@ void affinity_inherit(struct vcpu *v, const struct vcpu *parent)
 	v->affinity_due = memcmp(v->affinity, v->affinity_now, MASK_BYTES) != 0;
 }
 
+/* Nobody has said where it is to run. */
+bool affinity_free(const struct vcpu *v)
+{
+	return !any(v->affinity_now);
+}
+
 void affinity_apply(struct vcpu *v)
 {
 	cpu_set_t set;

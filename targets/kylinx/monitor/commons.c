@@ -211,7 +211,7 @@ int memory_slot_area(uint32_t slot, bool spawn_pages)
 			areas[slot] |= AREA_SPAWN_MAPPED | AREA_SPAWN;
 	}
 	memory_unlock();
-	if (!error)
+	if (!error && !spawn_pages)
 		memset(memory.vcpus.host + at, 0, KX_PAGE);
 	return error;
 }

@@ -276,7 +276,7 @@ int64_t family_spawn(const struct spawn_request *q)
 	r = memory_slot_area(v->slot, true);
 	block = r ? NULL : memory_commons(area + KX_VCPU_SPAWN, sizeof *block);
 	r = r ? r : block ? fill_spawn(block, q) : -ENOMEM;
-	space = r ? NULL : space_create();
+	space = r ? NULL : v->parked ? v->space : space_create();
 	if (!space) {
 		memory_slot_area_release(v->slot);
 		pool_call_off(v);

@@ -51,6 +51,8 @@ struct vcpu {
 	uint32_t waits;                      /* until it has a port to be notified by; NOTIFY_PORT_DONE: it has, or cannot */
 	uint32_t ending;                     /* the monitor wants it ended: taken at the next exit */
 	struct vcpu *next_free;
+	bool parked;                         /* idle in the guest, in a space of its own: the next pVM's */
+	uint32_t asleep;                     /* on phase */
 	/* of the pVM that runs on it now; written by its starter before GO, then by its own thread */
 	pthread_mutex_t space_lock;          /* space is there, for those who look from outside */
 	struct space *space;
@@ -84,6 +86,12 @@ struct pvm_start {
 };
 
 int vcpu_create(uint32_t slot);                    /* -errno */
+void vcpu_begin(struct vcpu *);                    /* its registers for the pVM to come */
+void park(struct vcpu *);                          /* park.c: its own thread: idle, in the guest if it may be */
+bool park_strayed(struct vcpu *);
+void park_stray_end(struct vcpu *);
+void vcpu_wait_for_go(struct vcpu *);              /* its own thread: until phase is VCPU_GO */
+void vcpu_phase(struct vcpu *, enum vcpu_phase);   /* changes it, wakes the thread if it sleeps */
 void vcpu_kick(struct vcpu *);                     /* interrupt it when it is in the guest */
 void vcpu_attention(struct vcpu *, uint32_t bits); /* set, change events, wake and kick */
 uint64_t vcpu_cpu_ns(const struct vcpu *);
@@ -111,6 +119,7 @@ struct vcpu *pool_take(void);            /* an idle vCPU, its thread waking up; 
 void pool_go(struct vcpu *, struct space *, const struct pvm_start *);
 void pool_call_off(struct vcpu *);
 void pool_retire(struct vcpu *);         /* from its own thread, which does not come back */
+bool pool_forget(struct vcpu *);         /* from its own thread: out of the idle ones; false: it was taken meanwhile */
 void pool_put(struct vcpu *);            /* from its own thread, all cleared */
 
 /* ---- the family: family.c ------------------------------------------------------------------------------------------ */
@@ -162,6 +171,7 @@ const char *hypercall_name(uint32_t nr);
 void affinity_begin(void);                                  /* affinity.c: before there are threads */
 int64_t affinity_set(uint64_t slot, const uint64_t *mask);
 void affinity_inherit(struct vcpu *, const struct vcpu *parent);
+bool affinity_free(const struct vcpu *);
 void affinity_apply(struct vcpu *);                         /* by its own thread */
 
 int events_open(struct vcpu *);                             /* -errno */

@@ -48,27 +48,26 @@ static void relieve(struct space *parent)
 			evacuate(&table_entries(root)[i], 3);
 }
 
-/* A child with no entries; lock held. */
-static struct space *child_begin(void)
+/* What the child got so far goes again; lock held. */
+static void undo(struct space *child)
 {
-	struct space *child = calloc(1, sizeof *child);
+	uint64_t *entries = table_entries(child->root);
 
-	if (child)
-		child->root = table_new(true, true);
-	if (child && child->root == TABLE_NONE) {
-		free(child);
-		child = NULL;
-	}
-	return child;
+	for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+		if (entries[i] && !shared_root_entry(i)) {
+			uint64_t entry = entries[i];
+
+			entries[i] = 0; /* no MMU has seen it: nobody was there */
+			entry_put(entry, 4);
+		}
 }
 
-struct space *space_fork(struct space *parent, uint64_t rsp)
+bool space_fork_into(struct space *parent, struct space *child, uint64_t rsp)
 {
-	struct space *child;
 	struct share_plan plan;
 	uint64_t frames[SHARE_FRAMES + AHEAD_MAX];
-	unsigned got, used = 0;
-	bool done = false;
+	unsigned got, used;
+	bool done;
 
 	share_plan(parent, &plan);
 	if (memory.used + plan.pages > memory.limit - memory.limit / 8)
@@ -78,18 +77,27 @@ struct space *space_fork(struct space *parent, uint64_t rsp)
 		plan.tables = plan.pages = 0;
 	share_copy(parent, &plan, frames);
 	memory_lock();
-	child = child_begin();
-	if (child) {
-		ahead_review(parent, false);
-		relieve(parent);
-		done = share_tables(parent, child, &plan, frames);
-		used = plan.pages;
+	ahead_review(parent, false);
+	relieve(parent);
+	done = share_tables(parent, child, &plan, frames);
+	used = plan.pages;
+	if (done)
 		used += ahead_copy(parent, child, rsp, frames + used, got - used);
-	}
+	else
+		undo(child);
+	child->unsettled = 0;
+	child->flip = 0;
 	for (unsigned i = used; i < got; i++)
 		frame_put(frames[i]);
 	memory_unlock();
-	if (child && !done) {
+	return done;
+}
+
+struct space *space_fork(struct space *parent, uint64_t rsp)
+{
+	struct space *child = space_create();
+
+	if (child && !space_fork_into(parent, child, rsp)) {
 		space_destroy(child);
 		child = NULL;
 	}

@@ -17,6 +17,14 @@ static int64_t hc_exit(struct vcpu *v, const struct call *c)
 	return 0;
 }
 
+/* A parked vCPU has its space already. */
+static struct space *child_space(struct vcpu *v, struct vcpu *child, uint64_t rsp, bool empty)
+{
+	if (child->parked)
+		return empty || space_fork_into(v->space, child->space, rsp) ? child->space : NULL;
+	return empty ? space_create() : space_fork(v->space, rsp);
+}
+
 /* The pooled thread wakes up while the memory is forked; parent and child both go on with a new CR3. */
 static int64_t hc_fork(struct vcpu *v, const struct call *c)
 {
@@ -34,7 +42,7 @@ static int64_t hc_fork(struct vcpu *v, const struct call *c)
 	child = pool_take();
 	if (!child)
 		return -EAGAIN;
-	space = c->a[1] & KX_FORK_EMPTY ? space_create() : space_fork(v->space, c->a[2]);
+	space = child_space(v, child, c->a[2], c->a[1] & KX_FORK_EMPTY);
 	vcpu_reload_cr3(v);
 	if (!space) {
 		pool_call_off(child);
@@ -172,13 +180,20 @@ static int64_t hc_affinity(struct vcpu *v, const struct call *c)
 	return r;
 }
 
+static int64_t hc_park(struct vcpu *v, const struct call *c)
+{
+	(void)c;
+	vcpu_wait_for_go(v);
+	return 0;
+}
+
 static const struct { const char *name; int64_t (*call)(struct vcpu *, const struct call *); } table[KX_HC_COUNT] = {
 	[KX_HC_EXIT] = { "exit", hc_exit }, [KX_HC_FORK] = { "fork", hc_fork }, [KX_HC_WAIT] = { "wait", hc_wait },
 	[KX_HC_NOTIFY] = { "notify", hc_notify }, [KX_HC_KICK] = { "kick", hc_kick }, [KX_HC_TIMER] = { "timer", hc_timer },
 	[KX_HC_MEMORY] = { "memory", hc_memory }, [KX_HC_COMMONS] = { "commons", hc_commons },
 	[KX_HC_CONSOLE] = { "console", hc_console }, [KX_HC_HOSTFS] = { "hostfs", hc_hostfs },
 	[KX_HC_REPORT] = { "report", hc_report }, [KX_HC_YIELD] = { "yield", hc_yield },
-	[KX_HC_AFFINITY] = { "affinity", hc_affinity },
+	[KX_HC_AFFINITY] = { "affinity", hc_affinity }, [KX_HC_PARK] = { "park", hc_park },
 };
 
 const char *hypercall_name(uint32_t nr)

@@ -27,7 +27,8 @@ const struct kx_libos_header *memory_libos(void);
 /* Host view of length bytes at a commons, LibOS-data or slot-area address; NULL when any of it is outside. The guest can
  * change it at any time: copy first, then check. */
 void *memory_commons(uint64_t va, size_t length);
-int memory_slot_area(uint32_t slot, bool spawn_pages); /* make the area's pages present (zeroed first page); spawn_pages: the spawn block's too */
+int memory_slot_area(uint32_t slot, bool spawn_pages); /* make the area's pages present, its first page zeroed; spawn_pages: the spawn block's,
+	nothing zeroed */
 void memory_slot_area_release(uint32_t slot);       /* spawn pages back */
 int64_t memory_commons_grow(uint64_t blocks);       /* as KX_HC_COMMONS */
 /* Supervisor pages at KX_VA_KERNEL..: guest va, host view; 0: no memory. page: read, write, execute (what a vCPU needs in one page);
@@ -40,6 +41,8 @@ struct space *space_create(void);                   /* empty but for the shared 
 /* Child with the parent's private memory, copied at the first write on either side; the parent's tables are made anew too:
  * load space_cr3 of both before either runs. Pages around rsp are copied in advance. NULL: no memory (nothing changed). */
 struct space *space_fork(struct space *parent, uint64_t rsp);
+/* The same for a child made by space_create() that has nothing of its own yet, though its CR3 may be in use already. */
+bool space_fork_into(struct space *parent, struct space *child, uint64_t rsp);
 void space_destroy(struct space *);                 /* frames and tables back; the vCPU no longer runs on it */
 /* Changes by fork, by operations that take rights away, and now and then (PWT bit: a flush) by faults: compare and reload
  * after each call into this file, before the vCPU runs on. Needs EFER.NXE and CR0.WP. */

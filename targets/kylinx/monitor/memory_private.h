@@ -178,11 +178,11 @@ const void *any_host(uint64_t gpa);
 #define SHARE_SCANNED 1024
 struct share_plan {
 	unsigned tables, pages, scanned;
-	struct { uint64_t va; unsigned first; } eager[SHARE_TABLES]; /* first: of the frames that its pages are copied to */
+	struct { uint64_t va; unsigned first; bool placed; } eager[SHARE_TABLES]; /* first: of the frames that its pages are copied to */
 };
 void share_plan(const struct space *parent, struct share_plan *);   /* by the parent's own thread, as the next */
 void share_copy(const struct space *parent, const struct share_plan *, const uint64_t *frames);
-bool share_tables(struct space *parent, struct space *child, const struct share_plan *, const uint64_t *frames); /* lock held; false: no
+bool share_tables(struct space *parent, struct space *child, struct share_plan *, const uint64_t *frames); /* lock held; false: no
 	memory, the child has a part and neither lost anything */
 
 /* ahead.c; lock held */

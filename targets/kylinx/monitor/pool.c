@@ -1,6 +1,7 @@
 /* The pool of idle vCPUs: filled by a thread in the background, taken by fork and spawn, given back when a pVM ends. */
 #include <errno.h>
 #include <string.h>
+#include <sys/sdt.h>
 #include "family.h"
 
 #define MAKE_AGAIN_NS 100000000
@@ -82,16 +83,17 @@ struct vcpu *pool_take(void)
 		pthread_cond_signal(&family.pool_wanted);
 	pthread_mutex_unlock(&family.pool_lock);
 	if (v) {
-		__atomic_store_n(&v->phase, VCPU_PREPARE, __ATOMIC_RELEASE);
-		futex_wake(&v->phase, 1);
+		vcpu_phase(v, VCPU_PREPARE);
 	}
 	return v;
 }
 
 void pool_go(struct vcpu *v, struct space *space, const struct pvm_start *start)
 {
-	v->space = space;
-	v->entry = start->entry;
+	if (!v->parked) {
+		v->space = space;
+		v->entry = start->entry;
+	}
 	v->parent = start->parent;
 	v->console = start->console;
 	v->root = start->root;
@@ -109,8 +111,13 @@ void pool_go(struct vcpu *v, struct space *space, const struct pvm_start *start)
 	v->started_ns = clock_mono_ns();
 	v->generation = __atomic_add_fetch(&family.generation, 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&v->live, true, __ATOMIC_RELEASE);
-	__atomic_store_n(&v->phase, VCPU_GO, __ATOMIC_RELEASE);
-	futex_wake(&v->phase, 1);
+	if (v->parked) {
+		DTRACE_PROBE1(kxmonitor, fork_child, v->slot);
+		__atomic_store_n(&v->area->parked, 0, __ATOMIC_SEQ_CST);
+		if (v->affinity_due)
+			vcpu_kick(v);
+	}
+	vcpu_phase(v, VCPU_GO);
 }
 
 /* A used vCPU goes to the front, being warm; a new one to the end, so that slots are used from 0 up. */
@@ -132,6 +139,23 @@ void pool_call_off(struct vcpu *v)
 {
 	__atomic_store_n(&v->phase, VCPU_IDLE, __ATOMIC_RELEASE);
 	give_back(v, true, false);
+}
+
+bool pool_forget(struct vcpu *v)
+{
+	struct vcpu **at = &family.free;
+
+	pthread_mutex_lock(&family.pool_lock);
+	while (*at && *at != v)
+		at = &(*at)->next_free;
+	bool found = *at;
+	if (found) {
+		*at = v->next_free;
+		family.free_count--;
+		family.retired++;
+	}
+	pthread_mutex_unlock(&family.pool_lock);
+	return found;
 }
 
 void pool_retire(struct vcpu *v)

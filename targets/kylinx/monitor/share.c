@@ -55,6 +55,7 @@ static void plan_block(struct share_plan *p, const uint64_t *entries, uint64_t b
 		n = writable_pages(table_entries(table_of(entries[i])), EAGER_TABLE, &any);
 		if (!any || n > EAGER_TABLE || p->pages + n > SHARE_FRAMES)
 			continue;
+		p->eager[p->tables].placed = false;
 		p->eager[p->tables].va = base + i * level_bytes(2);
 		p->eager[p->tables++].first = p->pages;
 		p->pages += n;
@@ -166,9 +167,9 @@ static void fill_eager(uint64_t *to, const uint64_t *from, const uint64_t *frame
 	}
 }
 
-static uint64_t share_entry(const struct share_plan *, const uint64_t *frames, uint64_t *from, uint64_t va, int level, bool *failed);
+static uint64_t share_entry(struct share_plan *, const uint64_t *frames, uint64_t *from, uint64_t va, int level, bool *failed);
 
-static void share_level(const struct share_plan *p, const uint64_t *frames, uint64_t *from, uint64_t *to, uint64_t va, int level, bool *failed)
+static void share_level(struct share_plan *p, const uint64_t *frames, uint64_t *from, uint64_t *to, uint64_t va, int level, bool *failed)
 {
 	for (unsigned i = 0; i < TABLE_ENTRIES; i += 8)
 		if (!any_of_eight(from + i))
@@ -179,7 +180,7 @@ static void share_level(const struct share_plan *p, const uint64_t *frames, uint
 }
 
 /* The child's entry for va from the parent's. *failed: no memory; what there is so far holds together. */
-static uint64_t share_entry(const struct share_plan *p, const uint64_t *frames, uint64_t *from, uint64_t va, int level, bool *failed)
+static uint64_t share_entry(struct share_plan *p, const uint64_t *frames, uint64_t *from, uint64_t va, int level, bool *failed)
 {
 	uint64_t *entries;
 	uint32_t table;
@@ -198,14 +199,29 @@ static uint64_t share_entry(const struct share_plan *p, const uint64_t *frames, 
 		return 0;
 	}
 	entries = table_entries(table_of(*from));
-	if (level == 2)
-		fill_eager(table_entries(table), entries, frames + p->eager[eager_within(p, va, 2)].first);
-	else
+	if (level == 2) {
+		int i = eager_within(p, va, 2);
+
+		fill_eager(table_entries(table), entries, frames + p->eager[i].first);
+		p->eager[i].placed = true;
+	} else {
 		share_level(p, frames, entries, table_entries(table), va, level - 1, failed);
+	}
 	return table_gpa(table) | PTE_TABLE;
 }
 
-bool share_tables(struct space *parent, struct space *child, const struct share_plan *p, const uint64_t *frames)
+/* Frames of tables that there was no memory for. */
+static void put_unplaced(const struct share_plan *p, const uint64_t *frames)
+{
+	for (unsigned i = 0; i < p->tables; i++) {
+		unsigned end = i + 1 < p->tables ? p->eager[i + 1].first : p->pages;
+
+		for (unsigned k = p->eager[i].first; k < end && !p->eager[i].placed; k++)
+			frame_put(frames[k]);
+	}
+}
+
+bool share_tables(struct space *parent, struct space *child, struct share_plan *p, const uint64_t *frames)
 {
 	uint64_t *from = table_entries(parent->root), *to = table_entries(child->root);
 	bool failed = false;
@@ -217,5 +233,6 @@ bool share_tables(struct space *parent, struct space *child, const struct share_
 	from = table_entries(parent->root);
 	for (unsigned i = 0; i < TABLE_ENTRIES; i++)
 		to[i] = shared_root_entry(i) ? from[i] : share_entry(p, frames, &from[i], i * level_bytes(4), 4, &failed);
+	put_unplaced(p, frames);
 	return !failed;
 }

@@ -17,7 +17,6 @@
 #ifndef THREAD_STACK
 #define THREAD_STACK 0x10000
 #endif
-#define PREPARE_SPIN_NS 40000
 #define MSR_STAR 0xc0000081
 #define MSR_LSTAR 0xc0000082
 #define MSR_SFMASK 0xc0000084
@@ -354,6 +353,10 @@ static void run_once(struct vcpu *v)
 		return;
 	}
 	v->dirty_regs = v->dirty_sregs = v->dirty_events = false;
+	if (park_strayed(v)) {
+		park_stray_end(v);
+		return;
+	}
 	switch (v->run->exit_reason) {
 	case KVM_EXIT_IO:
 		port_exit(v);
@@ -369,7 +372,7 @@ static void run_once(struct vcpu *v)
 	}
 }
 
-static void pvm_begin(struct vcpu *v)
+void vcpu_begin(struct vcpu *v)
 {
 	struct kvm_regs *r = vcpu_regs(v);
 
@@ -381,7 +384,6 @@ static void pvm_begin(struct vcpu *v)
 	v->dirty_regs = v->dirty_sregs = true;
 	if (family.fast_faults)
 		trap_arm(v, true);
-	DTRACE_PROBE1(kxmonitor, fork_child, v->slot);
 }
 
 /* The LibOS had no say in this pVM's end: it may have held locks, its process has a parent that waits. The slot stays FREE for
@@ -430,30 +432,9 @@ static bool pvm_finish(struct vcpu *v)
 	int r = reset(v);
 	if (r)
 		die("vCPU %u: cannot be cleared: %s", v->slot, strerror(-r));
+	park(v);
 	pool_put(v);
 	return true;
-}
-
-/* A pooled thread is woken before its pVM is ready: it spins for as long as a fork may take, then sleeps. */
-static void wait_for_go(struct vcpu *v)
-{
-	uint64_t since = 0;
-
-	for (;;) {
-		uint32_t phase = __atomic_load_n(&v->phase, __ATOMIC_ACQUIRE);
-
-		if (phase == VCPU_GO)
-			return;
-		if (phase == VCPU_PREPARE && !since)
-			since = clock_mono_ns();
-		if (phase == VCPU_PREPARE && clock_mono_ns() - since < PREPARE_SPIN_NS) {
-			for (int i = 0; i < 16; i++)
-				__builtin_ia32_pause();
-			continue;
-		}
-		futex_wait(&v->phase, phase, NEVER);
-		since = 0;
-	}
 }
 
 static void *vcpu_thread(void *arg)
@@ -470,10 +451,14 @@ static void *vcpu_thread(void *arg)
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	park(v);
 	pool_put(v);
 	for (;;) {
-		wait_for_go(v);
-		pvm_begin(v);
+		if (!v->parked) {
+			vcpu_wait_for_go(v);
+			vcpu_begin(v);
+			DTRACE_PROBE1(kxmonitor, fork_child, v->slot);
+		}
 		while (!v->ended) {
 			if (__atomic_load_n(&v->affinity_due, __ATOMIC_RELAXED))
 				affinity_apply(v);
@@ -481,7 +466,7 @@ static void *vcpu_thread(void *arg)
 			if (__atomic_load_n(&v->ending, __ATOMIC_ACQUIRE) && !v->ended)
 				vcpu_end(v, "killed from the control socket");
 		}
-		if (!pvm_finish(v))
+		if (!v->space || !pvm_finish(v))
 			return NULL;
 	}
 }

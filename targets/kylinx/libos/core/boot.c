@@ -25,6 +25,7 @@ static void first_program(void *slot)
 void slot_main(u32 slot, bool first)
 {
 	struct kx_vcpu *v = this_vcpu();
+	slot_parked();
 	slot_begin(slot);
 	v->syscall_entry = (u64)entry_syscall;
 	if (first)

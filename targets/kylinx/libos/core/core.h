@@ -66,6 +66,7 @@ u32 slot_after(s32 slot);        /* the next that has ever run, and so has an ar
 #define for_each_slot(s) for (u32 s = slot_after(-1); s < KX_MAX_SLOTS; s = slot_after((s32)s))
 #define ATTENTION_ARM 0x10000    /* the LibOS's own: see to the monitor's timer on the way out */
 void slot_begin(u32 slot);       /* make this slot's area and run queue ready */
+void slot_parked(void);
 void sched_begin(void);          /* after a switch, on the new task's stack */
 void sched_tick(u32 bits);           /* attention TIMER or RESCHED: expired timers, end of a time slice */
 void sched_account(struct task *); /* bring current's cpu_ns up to date */

@@ -197,6 +197,7 @@ long hypercall(u64 nr, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 	case KX_HC_CONSOLE: return do_console(a0, (const char *)a2, a3);
 	case KX_HC_REPORT: return do_report(a0, (const char *)a1, a2);
 	case KX_HC_AFFINITY: return 0;
+	case KX_HC_PARK: return 0;
 	case KX_HC_YIELD: sched_yield(); return 0;
 	default: return -ENOSYS;
 	}
