@@ -131,6 +131,8 @@ int64_t events_kick(uint64_t slot)
 	if (!target)
 		return -EINVAL;
 	vcpu_kick(target);
+	if (__atomic_load_n(&target->waiting, __ATOMIC_SEQ_CST)) /* an application that called WAIT past the LibOS is asleep "in user mode" */
+		wake(target);
 	return 0;
 }
 
