@@ -70,11 +70,20 @@ static void range_free(struct block *b, u32 page, u32 count)
 	}
 }
 
+/* The commons never shrink: a quarter of the family's memory is kept out of them, for its programs. */
+static u64 blocks_most(void)
+{
+	u64 most = boot_info->memory_limit / 4 * 3 / BLOCK_BYTES;
+	return most > MAX_BLOCKS ? MAX_BLOCKS : most < 4 ? 4 : most;
+}
+
 static bool grow(u64 need)
 {
-	u64 more = need + blocks / 8;
-	if (blocks + more > MAX_BLOCKS)
+	u64 most = blocks_most(), more = need + blocks / 8;
+	if (blocks + need > most)
 		return false;
+	if (blocks + more > most)
+		more = most - blocks;
 	long size = hypercall(KX_HC_COMMONS, more, 0, 0, 0, 0);
 	if (size < 0 && more > need)
 		size = hypercall(KX_HC_COMMONS, need, 0, 0, 0, 0);

@@ -12,6 +12,25 @@ struct object {
 	struct retired *retired;  /* earlier arrays: the monitor may be reading one, on another pVM's behalf */
 };
 
+static u64 filled; /* pages of all objects */
+
+/* Shared memory and files take half of the family's memory at most, as a tmpfs of Linux does. */
+static void *page_new(void)
+{
+	void *page = NULL;
+	if (__atomic_add_fetch(&filled, 1, __ATOMIC_RELAXED) <= boot_info->memory_limit / 2 / KX_PAGE)
+		page = pages_alloc(1);
+	if (!page)
+		__atomic_sub_fetch(&filled, 1, __ATOMIC_RELAXED);
+	return page;
+}
+
+static void page_free(void *page)
+{
+	pages_free(page, 1);
+	__atomic_sub_fetch(&filled, 1, __ATOMIC_RELAXED);
+}
+
 static struct object *object_of(struct kx_object *o)
 {
 	return container_of(o, struct object, k);
@@ -104,7 +123,7 @@ void *object_page(struct kx_object *k, u64 index, bool create)
 	if (e && *e) {
 		page = page_at(*e);
 	} else if (e) {
-		page = pages_alloc(1);
+		page = page_new();
 		if (page)
 			__atomic_store_n(e, page_index(page), __ATOMIC_RELEASE);
 	}
@@ -151,7 +170,7 @@ static void shrink(struct object *o, u64 from, bool emptied)
 		}
 		void *page = page_at(*e);
 		__atomic_store_n(e, 0, __ATOMIC_RELEASE);
-		pages_free(page, 1);
+		page_free(page);
 	}
 	if (!emptied && from < o->kept)
 		o->kept = from;
