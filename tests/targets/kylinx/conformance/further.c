@@ -401,6 +401,31 @@ CASE(sched_setaffinity, "bad address: EFAULT; none: ESRCH")
 		ERR(syscall(SYS_sched_setaffinity, 0, 8L, bad), EFAULT);
 }
 
+CASE(sched_setaffinity, "one CPU: getaffinity and getcpu say so; a child inherits it; none of them: EINVAL")
+{
+	cpu_set_t all, one, seen;
+	int cpu = CPU_SETSIZE;
+	OK(sched_getaffinity(0, sizeof all, &all));
+	while (!CPU_ISSET(--cpu, &all))
+		;
+	CPU_ZERO(&one);
+	ERR(sched_setaffinity(0, sizeof one, &one), EINVAL);
+	CPU_SET(cpu, &one);
+	OK(sched_setaffinity(0, sizeof one, &one));
+	OK(sched_getaffinity(0, sizeof seen, &seen));
+	CHECK(CPU_EQUAL(&one, &seen));
+	EQ(sched_getcpu(), cpu);
+	CHILD(pid) {
+		OK(sched_getaffinity(0, sizeof seen, &seen));
+		CHECK(CPU_EQUAL(&one, &seen));
+		EQ(sched_getcpu(), cpu);
+		OK(sched_setaffinity(getppid(), sizeof all, &all));
+	}
+	child_ok(pid);
+	OK(sched_getaffinity(0, sizeof seen, &seen));
+	CHECK(CPU_EQUAL(&all, &seen));
+}
+
 CASE(sched_setscheduler, "SCHED_OTHER with priority 0; another priority or policy: EINVAL; bad address: EFAULT")
 {
 	struct sched_param p = { 0 };

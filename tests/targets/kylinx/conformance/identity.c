@@ -32,7 +32,7 @@ CALL(getrusage, "RUSAGE_SELF RUSAGE_CHILDREN RUSAGE_THREAD");
 CALL(getpriority, "PRIO_PROCESS");
 CALL(setpriority, "PRIO_PROCESS; remembered");
 CALL(sched_getaffinity, "");
-CALL(sched_setaffinity, "accepted");
+CALL(sched_setaffinity, "of a process: all its threads");
 CALL(sched_getscheduler, "");
 CALL(sched_getparam, "");
 CALL(sched_get_priority_max, "");
