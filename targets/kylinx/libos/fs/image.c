@@ -86,7 +86,7 @@ long image_dirent(u32 first, u32 count, u32 i, struct name *n, u32 *inode)
 	if (i >= count || first >= image.dirent_count || i >= image.dirent_count - first)
 		return -EINVAL;
 	d = &image.dirents[first + i];
-	if (d->inode >= image.inode_count || d->name > image.string_bytes || d->length > image.string_bytes - d->name)
+	if (!d->length || d->inode >= image.inode_count || d->name > image.string_bytes || d->length > image.string_bytes - d->name)
 		return -EINVAL;
 	*n = (struct name){ image.strings + d->name, d->length };
 	*inode = d->inode;
