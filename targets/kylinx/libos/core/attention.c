@@ -56,8 +56,6 @@ void slots_gone(void)
 		if (!(__atomic_load_n(&boot_info->gone[slot / 64], __ATOMIC_ACQUIRE) & bit) ||
 			__atomic_fetch_or(&done[slot / 64], bit, __ATOMIC_ACQ_REL) & bit)
 			continue;
-		if (!(boot_info->gone_waiting[slot / 64] & bit))
-			__atomic_sub_fetch(&active_slots, 1, __ATOMIC_RELAXED);
 		lock(&family.tree);
 		struct proc *gone = NULL;
 		list_for_each(node, &family.procs) {
@@ -66,6 +64,8 @@ void slots_gone(void)
 				gone = p;
 		}
 		unlock(&family.tree);
+		if (!(boot_info->gone_waiting[slot / 64] & bit))
+			active_gone(gone ? gone->affinity : NULL);
 		if (gone)
 			proc_gone(gone);
 	}

@@ -48,7 +48,7 @@ void slot_exit(u32 status)
 		task_free(rq->dead);
 	heap_slot_end();
 	rq->counted = rq->started = false;
-	__atomic_sub_fetch(&active_slots, 1, __ATOMIC_RELAXED);
+	active_add(rq, -1);
 	hypercall(KX_HC_EXIT, status, 0, 0, 0, 0);
 	__builtin_unreachable();
 }

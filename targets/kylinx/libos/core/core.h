@@ -34,6 +34,7 @@ struct runq {
 	bool fpu_clean;              /* what fpu_leave said last */
 	u64 spin_ns;                 /* how long an idle slot watches before it waits */
 	u64 spin_rest_until;         /* the host took the CPU away while it watched */
+	u32 bound;                   /* the one CPU it may run on, + 1; 0: several */
 	u64 yielded, yield_gap, yield_next; /* the last; yields to the host: how far apart, when next */
 	u64 switches, halts, notified, spins_won, spins_lost; /* notified: others, past the monitor */
 	u32 held, calls_due;         /* locks this slot holds; hypercalls put off until it holds none */
@@ -62,6 +63,9 @@ void context_jump(void *rsp, void (*fn)(void *), void *arg) __attribute__((noret
 
 /* sched.c */
 extern u32 active_slots;         /* neither FREE nor HALTED now */
+void active_add(const struct runq *, s32 by);
+void active_gone(const u64 *mask); /* mask: of its process; NULL */
+void sched_bound(const u64 *mask); /* this slot's CPUs */
 u32 slot_after(s32 slot);        /* the next that has ever run, and so has an area; KX_MAX_SLOTS: none */
 #define for_each_slot(s) for (u32 s = slot_after(-1); s < KX_MAX_SLOTS; s = slot_after((s32)s))
 #define ATTENTION_ARM 0x10000    /* the LibOS's own: see to the monitor's timer on the way out */

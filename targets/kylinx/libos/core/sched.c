@@ -14,6 +14,7 @@
 #define YIELD_MET_NS 5000        /* a yield that took so long has let others run */
 
 u32 active_slots;
+static u32 active_on[KX_AFFINITY_WORDS * 64]; /* of them: those bound to this CPU alone */
 static u64 slots_seen[KX_MAX_SLOTS / 64];
 
 u32 slot_after(s32 slot)
@@ -103,15 +104,54 @@ void sched_account(struct task *t)
 	t->started_ns = now;
 }
 
-static bool cpu_to_spare(void)
+static void active_count(u32 bound, s32 by)
 {
+	__atomic_add_fetch(&active_slots, (u32)by, __ATOMIC_RELAXED);
+	if (bound)
+		__atomic_add_fetch(&active_on[bound - 1], (u32)by, __ATOMIC_RELAXED);
+}
+
+/* rq's slot becomes active, or no longer is. */
+void active_add(const struct runq *rq, s32 by)
+{
+	active_count(rq->bound, by);
+}
+
+static u32 only_cpu(const u64 *mask)
+{
+	u32 count = 0, cpu = 0;
+	for (u32 i = 0; i < KX_AFFINITY_WORDS; i++)
+		for (u64 left = mask[i]; left; left &= left - 1, count++)
+			cpu = i * 64 + (u32)__builtin_ctzl(left);
+	return count == 1 ? cpu + 1 : 0;
+}
+
+/* This slot may run on these CPUs. */
+void sched_bound(const u64 *mask)
+{
+	struct runq *rq = this_runq();
+	active_add(rq, -1);
+	rq->bound = only_cpu(mask);
+	active_add(rq, 1);
+}
+
+/* A slot that was active is gone, its run queue already wiped. */
+void active_gone(const u64 *mask)
+{
+	active_count(mask ? only_cpu(mask) : 0, -1);
+}
+
+static bool cpu_to_spare(const struct runq *rq)
+{
+	if (rq->bound && __atomic_load_n(&active_on[rq->bound - 1], __ATOMIC_RELAXED) > 1)
+		return false;            /* who is waited for may need this very CPU */
 	return (s32)__atomic_load_n(&active_slots, __ATOMIC_RELAXED) <= (s32)boot_info->cpus && boot_info->cpus > 1;
 }
 
 /* Watch for work for a while, as long as the host has a CPU to spare for it: a wake-up then costs no hypercall. */
 static bool spin(struct runq *rq, struct kx_vcpu *v)
 {
-	if (!rq->spin_ns || !cpu_to_spare())
+	if (!rq->spin_ns || !cpu_to_spare(rq))
 		return false;
 	u64 now = now_mono_ns(), end = now + rq->spin_ns, timer = timers_next(rq), before;
 	do {
@@ -130,7 +170,7 @@ static bool spin(struct runq *rq, struct kx_vcpu *v)
 			rq->spin_ns = 0;
 			rq->spin_rest_until = now + STOLEN_REST_NS;
 		}
-	} while (now < end && rq->spin_ns && cpu_to_spare());
+	} while (now < end && rq->spin_ns && cpu_to_spare(rq));
 	rq->spins_lost++;
 	return false;
 }
@@ -170,10 +210,10 @@ static void idle(struct runq *rq)
 	u64 deadline = timers_next(rq);
 	v->state = KX_SLOT_HALTED;
 	unlock(&rq->lock);
-	__atomic_sub_fetch(&active_slots, 1, __ATOMIC_RELAXED);
+	active_add(rq, -1);
 	rq->halts++;
 	hypercall(KX_HC_WAIT, events, deadline, 0, 0, 0);
-	__atomic_add_fetch(&active_slots, 1, __ATOMIC_RELAXED);
+	active_add(rq, 1);
 	u64 now = now_mono_ns();
 	spin_adapt(rq, now, now - begin);
 	lock(&rq->lock);

@@ -62,6 +62,8 @@ long sys_sched_getaffinity(int pid, u32 bytes, u8 __user *to)
 static void affinity_tell(u32 slot, const u64 *mask)
 {
 	hypercall(KX_HC_AFFINITY, slot, mask[0], mask[1], mask[2], mask[3]);
+	if (slot == this_slot())
+		sched_bound(mask);
 }
 
 /* What a process asked for while it ran in its parent's pVM, now that it has its own. */
@@ -69,6 +71,7 @@ void affinity_settle(void)
 {
 	struct proc *p = current->proc;
 	u64 mask[KX_AFFINITY_WORDS];
+	sched_bound(p->affinity);
 	if (!p->affinity_due)
 		return;
 	p->affinity_due = false;
