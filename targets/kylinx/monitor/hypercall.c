@@ -143,7 +143,7 @@ static int64_t report(struct vcpu *v, uint64_t kind, const char *text, uint32_t 
 
 static int64_t hc_report(struct vcpu *v, const struct call *c)
 {
-	static char text[REPORT_MOST + 1];
+	static _Alignas(8) char text[REPORT_MOST + 1]; /* a struct kx_fault_report may be in it */
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	uint64_t length = c->a[2] > REPORT_MOST ? REPORT_MOST : c->a[2];
 	const void *host = memory_commons(c->a[1], length);

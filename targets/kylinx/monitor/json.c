@@ -89,7 +89,7 @@ static bool string(struct reader *r)
 		if (!n || (unsigned char)*r->at < ' ')
 			return false;
 		if (*r->at == '\\') {
-			if (++r->at == r->end || !strchr("\"\\/bfnrt", *r->at)) /* \u is more than the LibOS writes */
+			if (++r->at == r->end || !*r->at || !strchr("\"\\/bfnrt", *r->at)) /* \u is more than the LibOS writes */
 				return false;
 		}
 		r->at += n;
