@@ -88,8 +88,7 @@ struct pvm_start {
 int vcpu_create(uint32_t slot);                    /* -errno */
 void vcpu_begin(struct vcpu *);                    /* its registers for the pVM to come */
 void park(struct vcpu *);                          /* park.c: its own thread: idle, in the guest if it may be */
-bool park_strayed(struct vcpu *);
-void park_stray_end(struct vcpu *);
+void park_exit(struct vcpu *, int error);          /* KVM_RUN came back, with that errno, and no pVM is on it */
 void vcpu_wait_for_go(struct vcpu *);              /* its own thread: until phase is VCPU_GO */
 void vcpu_phase(struct vcpu *, enum vcpu_phase);   /* changes it, wakes the thread if it sleeps */
 void vcpu_kick(struct vcpu *);                     /* interrupt it when it is in the guest */

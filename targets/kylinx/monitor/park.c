@@ -1,4 +1,5 @@
 /* Idle vCPUs: how their threads wait for the next pVM. */
+#include <errno.h>
 #include <sched.h>
 #include <sys/sdt.h>
 #include "family.h"
@@ -54,16 +55,8 @@ void park(struct vcpu *v)
 	vcpu_begin(v);
 }
 
-/* While it is parked it does nothing but ask to sleep; anything else is somebody's play with the family's memory. Not used again. */
-bool park_strayed(struct vcpu *v)
-{
-	const volatile struct kx_vcpu *area = v->area;
-
-	return !__atomic_load_n(&v->live, __ATOMIC_ACQUIRE) &&
-		(v->run->exit_reason != KVM_EXIT_IO || v->run->io.port != KX_PORT || area->hc_nr != KX_HC_PARK);
-}
-
-void park_stray_end(struct vcpu *v)
+/* Something else than to ask to sleep. Not used again. */
+static void stray_end(struct vcpu *v)
 {
 	while (!pool_forget(v)) {
 		if (__atomic_load_n(&v->phase, __ATOMIC_ACQUIRE) == VCPU_GO) {
@@ -76,4 +69,23 @@ void park_stray_end(struct vcpu *v)
 	space_destroy(v->space);
 	v->space = NULL;
 	v->ended = true;
+}
+
+/* A parked vCPU came out of the guest and no pVM is on it yet. All it may do is ask to sleep: whatever else is somebody's play with
+ * the family's memory, and nothing that follows an exit of a pVM is done for it. Its request is looked at once, here. */
+void park_exit(struct vcpu *v, int error)
+{
+	uint64_t nr = *(const volatile uint64_t *)&v->area->hc_nr;
+
+	if (error == EINTR || (!error && v->run->exit_reason == KVM_EXIT_INTR))
+		__atomic_store_n(&v->kick, 0, __ATOMIC_RELAXED); /* it runs no application */
+	else if (error == EAGAIN)
+		return;
+	else if (!error && v->run->exit_reason == KVM_EXIT_IO && v->run->io.direction == KVM_EXIT_IO_OUT && v->run->io.port == KX_PORT &&
+		nr == KX_HC_PARK) {
+		__atomic_fetch_add(&family.hypercalls[nr], 1, __ATOMIC_RELAXED);
+		vcpu_wait_for_go(v);
+		v->area->hc_ret = 0;
+	} else
+		stray_end(v);
 }

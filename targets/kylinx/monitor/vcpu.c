@@ -336,10 +336,16 @@ static void run_once(struct vcpu *v)
 	int r = ioctl(v->fd, KVM_RUN, 0), error = errno;
 	__atomic_store_n(&v->in_guest, 0, __ATOMIC_SEQ_CST);
 	v->exits++;
-	if (r < 0 && error == EINTR) {
+	if (r >= 0 || error == EINTR)
 		/* KVM takes the dirty registers over before it looks at immediate_exit, and gives them back as well */
 		v->dirty_regs = v->dirty_sregs = v->dirty_events = false;
+	if (r < 0 && error == EINTR)
 		__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&v->live, __ATOMIC_ACQUIRE)) {
+		park_exit(v, r < 0 ? error : 0);
+		return;
+	}
+	if (r < 0 && error == EINTR) {
 		trap_kick(v);
 		return;
 	}
@@ -350,11 +356,6 @@ static void run_once(struct vcpu *v)
 			return;
 		snprintf(why, sizeof why, "KVM_RUN: %s", strerror(error));
 		vcpu_end(v, why);
-		return;
-	}
-	v->dirty_regs = v->dirty_sregs = v->dirty_events = false;
-	if (park_strayed(v)) {
-		park_stray_end(v);
 		return;
 	}
 	switch (v->run->exit_reason) {
