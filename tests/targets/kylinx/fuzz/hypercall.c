@@ -361,11 +361,12 @@ static void op_stray(struct input *in, struct vcpu *v)
 	if (!v)
 		return;
 	v->area->hc_nr = how >> 2 == KX_HC_PARK ? 0 : how >> 2;
-	vcpu_regs(v)->rip = KX_VA_TEXT + 0x1200;
+	vcpu_regs(v)->rip = how & 4 ? value(in) : KX_VA_TEXT + 0x1200;
+	v->kick = how >> 3 & 1;
 	if (how & 0x80)
 		port(v, take16(in), false);
 	else if (how & 0x40)
-		exit_with(v, take8(in), how & 0x20 ? EINTR : 0);
+		exit_with(v, take8(in), how & 0x20 ? EINTR : how & 0x10 ? EFAULT : 0);
 	else
 		port(v, KX_PORT, false);
 }

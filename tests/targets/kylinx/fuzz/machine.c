@@ -263,6 +263,7 @@ void machine_end(void)
 	machine_exact(false);
 	FUZZ_CHECK(!held_count);
 	memory.limit = MACHINE_MEMORY / KX_PAGE;
+	machine_pool_check();
 	tables_check();
 	if (!sigsetjmp(machine_gone, 0))
 		machine_retire_all();

@@ -25,6 +25,7 @@ extern uint32_t machine_console[2];      /* one with input and room, one with ne
 extern sigjmp_buf machine_gone;          /* the monitor left: set by who lets it */
 
 /* machine_vcpu.c */
+void machine_pool_check(void);
 void machine_enter(struct vcpu *);       /* before its registers are set: the first time it gets those to begin with */
 int machine_kvm_run(void);
 /* One run of the guest: what KVM_RUN gives is in v->run already; error: its errno. */

@@ -75,6 +75,20 @@ struct vcpu *machine_parked(unsigned n)
 	return v && v->parked ? v : NULL;
 }
 
+/* The pool has those that are idle and can be used, each once; the counts are of those that live. */
+void machine_pool_check(void)
+{
+	uint32_t live = 0, idle = 0;
+
+	for (uint32_t slot = 0; slot < family.vcpu_count; slot++)
+		live += family.vcpus[slot]->live;
+	for (struct vcpu *v = family.free; v; v = v->next_free) {
+		FUZZ_CHECK(!v->live && !v->ended && v->phase != VCPU_GO && ++idle <= family.free_count);
+		FUZZ_CHECK(!v->parked || v->space);
+	}
+	FUZZ_CHECK(idle == family.free_count && live == family.live && live + idle + family.retired == family.vcpu_count);
+}
+
 /* All pVMs end; slots that are never used again are, for the next input. */
 void machine_retire_all(void)
 {
