@@ -1,4 +1,4 @@
-"""Inputs to begin with, one folder a fuzz target: what a sound program, image, LibOS and toolstack would send.
+"""Inputs to begin with, one folder a fuzz target: what sound programs, images and toolstacks would send.
 
 ``python -m tests.targets.kylinx.fuzz.seeds FOLDER``. The kept corpus grew from these."""
 
@@ -6,6 +6,7 @@ import random
 import struct
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from targets.kylinx import abi
@@ -13,7 +14,9 @@ from targets.kylinx.image.tree import Tree
 from targets.kylinx.image.writer import write_image
 
 # the operations of hypercall.c, by their place in its table
-WRITE, CALL, REGION, TOUCH, AREA, FAULT, KICK, EXIT, HOSTFS, RACE, REPORT, SPAWN, LIMIT, TOOLSTACK, OBJECT = range(15)
+WRITE, CALL, REGION, TOUCH, AREA, FAULT, KICK, EXIT, HOSTFS, RACE, REPORT, SPAWN, LIMIT, TOOLSTACK, OBJECT = (
+    range(15)
+)
 FORK, MEMORY = 16, 19
 OPEN, READ, STAT, READDIR = abi.KX_HOSTFS_OPEN, abi.KX_HOSTFS_READ, abi.KX_HOSTFS_STAT, abi.KX_HOSTFS_READDIR
 
@@ -31,7 +34,9 @@ def memory(who: int, op: int, which: int, page: int, pages: int) -> bytes:
     return bytes([MEMORY, who, op]) + where + bytes([pages]) + where
 
 
-def hostfs(op: int, path: int, share: int = 1, flags: int = 0, handle: int = 0, by_path: bool = False) -> bytes:
+def hostfs(
+    op: int, path: int, share: int = 1, flags: int = 0, handle: int = 0, by_path: bool = False
+) -> bytes:
     how = (1 if share else 2) | by_path * 8
     where = b"" if by_path else bytes([handle])
     numbers = flags.to_bytes(2, "little") + where + bytes([0, 64])
@@ -65,10 +70,17 @@ def a_life(rng: random.Random) -> bytes:
 
 
 def files(rng: random.Random) -> bytes:
-    steps = [hostfs(OPEN, 2, 1, 2), hostfs(OPEN, 3, 0), hostfs(OPEN, 13, 1, 0o102), hostfs(READDIR, 0, 0, handle=1)]
+    steps = [
+        hostfs(OPEN, 2, 1, 2),
+        hostfs(OPEN, 3, 0),
+        hostfs(OPEN, 13, 1, 0o102),
+        hostfs(READDIR, 0, 0, handle=1),
+    ]
     for _ in range(rng.randrange(40)):
         op, path, share = rng.randrange(12), rng.randrange(24), rng.randrange(2)
-        steps.append(hostfs(op, path, share, rng.choice([0, 1, 2, 0o101]), rng.randrange(4), rng.random() < 0.5))
+        steps.append(
+            hostfs(op, path, share, rng.choice([0, 1, 2, 0o101]), rng.randrange(4), rng.random() < 0.5)
+        )
     return bytes([rng.randrange(4)]) + b"".join(steps)
 
 
@@ -88,13 +100,17 @@ def image(folder: Path, names: dict[str, bytes]) -> bytes:
 
 
 def packets(*texts: str) -> bytes:
-    return b"".join(len(t).to_bytes(2, "little") + bytes([3 if "tty" in t else 0]) + t.encode() for t in texts)
+    return b"".join(
+        len(t).to_bytes(2, "little") + bytes([3 if "tty" in t else 0]) + t.encode() for t in texts
+    )
 
 
 def libos() -> bytes:
     """Text, constants and data, a page each, as libos.lds has them."""
     places = [(5, abi.KX_VA_TEXT), (4, abi.KX_VA_RODATA), (6, abi.KX_VA_DATA)]
-    head = b"\x7fELF\2\1\1".ljust(16, b"\0") + struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, 0, 64, 0, 0, 64, 56, 3, 0, 0, 0)
+    head = b"\x7fELF\2\1\1".ljust(16, b"\0") + struct.pack(
+        "<HHIQQQIHHHHHH", 2, 62, 1, 0, 64, 0, 0, 64, 56, 3, 0, 0, 0
+    )
     for flags, va in places:
         head += struct.pack("<IIQQQQQQ", 1, flags, 256, va, va, 128, 4096, 4096)
     return head.ljust(600, b"\1")
@@ -104,7 +120,7 @@ def made(folder: Path) -> dict[str, list[Callable[[], bytes]]]:
     rng = random.Random(1)
     interpreter = Path("/lib64/ld-linux-x86-64.so.2")
     return {
-        "elf": [lambda p=p, n=n: elf(p, n) for p in (Path(sys.executable), interpreter) for n in (64, 1400)],
+        "elf": [partial(elf, p, n) for p in (Path(sys.executable), interpreter) for n in (64, 1400)],
         "image": [
             lambda: image(folder, {"/a": b"a"}),
             lambda: image(folder, {"/a": b"a", "/d/b": b"b" * 5000, "/d/c": b"", "/d/e/f": b"f"}),
@@ -112,7 +128,9 @@ def made(folder: Path) -> dict[str, list[Callable[[], bytes]]]:
         "libos_load": [libos],
         "hypercall": [lambda: a_life(rng)] * 40 + [lambda: files(rng)] * 20,
         "control_socket": [
-            lambda: packets("hello\0id=1\0", "list\0from=0\0", "stats\0id=3\0", "log\0", "kill\0slot=0\0force=1\0", "\0"),
+            lambda: packets(
+                "hello\0id=1\0", "list\0from=0\0", "stats\0id=3\0", "log\0", "kill\0slot=0\0force=1\0", "\0"
+            ),
             lambda: packets(
                 "spawn\0id=5\0program=/a\0arg=a\0arg=b\0env=K=V\0cwd=/\0uid=7\0tty=1\0stdin=0\0keep=1\0",
                 "window\0console=0\0rows=1\0cols=2\0",
