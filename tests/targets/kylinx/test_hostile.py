@@ -115,8 +115,7 @@ def test_segment_bases(guests: Guests) -> None:
     """A LibOS led astray by its own pVM may never come back: the monitor ends that one, the others go on."""
     said = guests.run("segment-bases")
     assert said.status == 0, (said.brief(), guests.log())
-    for pvm in guests.monitor.control.request("list")["pvms"]:
-        guests.monitor.control.request("kill", [("slot", pvm["slot"]), ("force", 1)])
+    guests.end_all()
     guests.is_well()
     assert guests.stats()["vcpus"]["live"] == 0
 
