@@ -184,6 +184,7 @@ def test_pvm_counts_what_the_monitor_counts(made: Made, watched: ProbeScope, fam
         family.run("forks")
     after = family.idle()["hypercalls"]
     found = counts(reading)
+    after.pop("park", None)  # an idle vCPU's, of no pVM: the probe leaves it out
     for call, number in after.items():
         assert found.get(f"hypercalls{{call={call}}}", 0) == number - before.get(call, 0), call
     assert found["forks"] == found["hypercalls{call=fork}"] == COUNT
