@@ -3,6 +3,7 @@
 
 struct family family;
 static struct proc nobody; /* of a thread that is about to make its process */
+static bool ready;         /* the first slot has done libos_init(): a spawn beside it may be quicker */
 
 /* All that needs no slot but the first. */
 void libos_init(void)
@@ -14,6 +15,7 @@ void libos_init(void)
 	family.boot_ns = now_mono_ns();
 	fs_init();
 	ipc_init();
+	__atomic_store_n(&ready, true, __ATOMIC_RELEASE);
 }
 
 static void first_program(void *slot)
@@ -30,6 +32,8 @@ void slot_main(u32 slot, bool first)
 	v->syscall_entry = (u64)entry_syscall;
 	if (first)
 		libos_init();
+	while (!__atomic_load_n(&ready, __ATOMIC_ACQUIRE))
+		hypercall(KX_HC_YIELD, 0, 0, 0, 0, 0);
 	if (v->boot_arg) {
 		task_adopt((struct task *)v->boot_arg);
 	} else {
