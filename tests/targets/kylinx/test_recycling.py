@@ -1,0 +1,43 @@
+"""A recycled vCPU and page carries nothing over: filled with a canary, then searched by who comes next."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.targets.kylinx.guests import build, family, image_of
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture(scope="module")
+def program() -> Path:
+    return build("recycle")
+
+
+@pytest.fixture(scope="module")
+def image(program: Path) -> Path:
+    return image_of(program)
+
+
+def test_after_one_that_ended(image: Path, program: Path) -> None:
+    """The same slot, and (by the memory limit) the same frames, again and again."""
+    with family(image, program, "recycled", memory_mib=192, pvms=4) as guests:
+        for _ in range(5):
+            filled = guests.run("fill")
+            assert (filled.status, filled.out) == (0, "filled\n"), guests.log()
+            looked = guests.run("look")
+            assert looked.status == 0, f"found at place {(looked.status or 0) >> 8}"
+        stats = guests.stats()
+        assert stats["vcpus"]["made"] < stats["vcpus"]["recycled"]
+
+
+@pytest.mark.parametrize("force", [0, 1], ids=["by a signal", "by the monitor"])
+def test_after_one_that_was_killed(image: Path, program: Path, force: int) -> None:
+    with family(image, program, "recycled", memory_mib=192, pvms=4) as guests:
+        for _ in range(3):
+            running = guests.start("fill-and-stay")
+            assert running.line() == "filled"
+            guests.monitor.control.request("kill", [("slot", running.answer["slot"]), ("force", force)])
+            assert running.end().status == 9
+            looked = guests.run("look")
+            assert looked.status == 0, f"found at place {(looked.status or 0) >> 8}"
