@@ -313,14 +313,19 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     store: StoreOption = None,
 ) -> None:
-    """Remove a run and its samples from the store, for good."""
+    """Remove a run, its samples and its report from the store, for good.
+
+    What was exported of it, and a report written elsewhere with --out, stay."""
     from bench.stored import opened
+    from bench.views import forget
 
     with opened(store) as kept:
         chosen = kept.run(run)
-        if not yes and not typer.confirm(f"delete run {chosen.run_id} ({chosen.plan_name}) and its samples?"):
+        if not yes and not typer.confirm(
+            f"delete run {chosen.run_id} ({chosen.plan_name}) with samples and report?"
+        ):
             raise typer.Exit(EXIT_NEGATIVE)
-        kept.delete_run(chosen.run_id)
+        forget(kept, chosen.run_id)
         out.print(f"deleted {chosen.run_id}", markup=False)
 
 

@@ -1,8 +1,10 @@
 """What the commands show of stored runs: figures, cells, comparisons."""
 
 import math
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from bench.plan import cells_of_block, parse
 from bench.statistics import Replicates, as_json
 from results.curves import curves_of
 from results.families import called
+from results.faults import storing
 from results.report import write_report
 from results.store import Store
 from vocabulary import (
@@ -255,6 +258,15 @@ def export_path(store: Store, run: RunRecord, format_: str) -> Path:
 def report_folder(store: Store, run_id: str) -> Path:
     """Where a run's report goes unless told: beside its samples."""
     return store.samples_dir.parent / REPORTS / run_id
+
+
+def forget(store: Store, run_id: str) -> None:
+    """Remove a run with its report. The report goes first: it can be made again should the rest fail.
+    Raises StoreError."""
+    folder = report_folder(store, run_id)
+    with storing("the report was not removed", str(folder)), suppress(FileNotFoundError):
+        shutil.rmtree(folder)
+    store.delete_run(run_id)
 
 
 def write_reports(

@@ -81,8 +81,12 @@ def test_a_run_taken_in_elsewhere_says_the_same(measured: Suite, tmp_path: Path)
     assert taken.returncode == 0, taken.stderr
     assert other.json("show", "latest", "--all") == measured.json("show", "latest", "--all")
     assert other("import", str(out)).returncode != 0
+    assert other("report", "latest").returncode == 0
+    assert other("export", "latest").returncode == 0
     assert other("delete", taken.stdout.strip(), "--yes").returncode == 0
     assert other.json("list", "runs") == []
+    assert list((tmp_path / "reports").iterdir()) == list((tmp_path / "samples").iterdir()) == []
+    assert len(list((tmp_path / "exports").iterdir())) == 1
 
 
 def test_a_case_says_what_it_takes(measured: Suite) -> None:
