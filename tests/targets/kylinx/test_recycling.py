@@ -44,8 +44,8 @@ def test_after_one_that_was_killed(image: Path, program: Path, force: int) -> No
 
 
 def test_the_vcpu_itself(image: Path, program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not what the LibOS makes of it: a LibOS of our own looks at its first instruction. Its exit status is the
-    number of the place in probe.S where something was left by the pVM before."""
+    """Not what the LibOS makes of it: a LibOS of our own looks at its first instruction. Its exit status is
+    the number of the place in probe.S where something was left by the pVM before."""
     monkeypatch.setattr("targets.kylinx.toolstack.monitor.LIBOS", program.with_name("probe.elf"))
     with family(image, program, "probe", memory_mib=64, pvms=4) as guests:
         for _ in range(20):
