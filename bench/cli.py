@@ -1,5 +1,6 @@
 """The command line. Commands are thin: they read words, call a module, show what it gives."""
 
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -14,6 +15,7 @@ from vocabulary import (
     EXIT_CELL_FAILED,
     EXIT_HOST,
     EXIT_NEGATIVE,
+    HostError,
     KxbenchError,
     Outcome,
     RunRecord,
@@ -70,7 +72,9 @@ def setup(
 
 @app.command()
 def doctor(json: JsonOption = False) -> None:
-    """Say what this machine can do, tested by doing it, and the remedy for what it cannot."""
+    """Say what this machine can do, tested by doing it, and the remedy for what it cannot.
+
+    Exit code 4 when nothing can be measured: without root, or without namespaces. The rest is optional."""
     from bench.doctor import examine
 
     with working("trying what this machine can do"):
@@ -83,7 +87,8 @@ def doctor(json: JsonOption = False) -> None:
             ["", "capability", "found", "remedy"],
             [("yes" if f.ok else "no", f.name, f.detail, "" if f.ok else f.remedy) for f in findings],
         )
-    if any(not f.ok and f.required for f in findings):
+    if lacking := [f.name for f in findings if f.required and not f.ok]:
+        err.print(f"kxbench: nothing can be measured without: {', '.join(lacking)}", markup=False)
         raise typer.Exit(EXIT_HOST)
 
 
@@ -359,7 +364,7 @@ def clean(
     from targets.kylinx.toolstack import families, limits
     from targets.lab import leftovers, remove
 
-    demand_root()
+    demand_root("removing namespaces, cgroups and others' processes needs root")
     folders = left_behind()
     found = leftovers()
     lost, groups = families.lost(), families.stray_groups()
@@ -390,6 +395,10 @@ def test(
     ] = "lint,types,tests",
 ) -> None:
     """Run the tests through tox: lint, types, and everything from units to end to end."""
+    if not os.access(ROOT, os.W_OK):
+        raise HostError(
+            "the tests build and write in this folder", where=str(ROOT), remedy="run it with sudo"
+        )
     argv = [sys.executable, "-m", "tox", "run", "-e", env]
     if arguments:
         argv += ["--", *arguments]

@@ -11,6 +11,10 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from vocabulary import KxbenchError
+
+_SUDO, _UNTRIED = "run it with sudo", "not tried: it needs root"
+_PROBING = ("bcc", "tracepoints", "ring buffer", "uprobes", "usdt", "kprobes", "perf counters")
 _KVM_GET_API_VERSION, _KVM_CREATE_VM, _KVM_CREATE_VCPU = 0xAE00, 0xAE01, 0xAE41  # linux/kvm.h
 _TUNSETIFF, _IFF_TAP, _IFF_NO_PI = 0x400454CA, 0x0002, 0x1000  # linux/if_tun.h
 
@@ -30,19 +34,27 @@ class Finding:
 
 
 def examine() -> Iterator[Finding]:
-    """Every capability, cheapest first. Never raises: what fails is a finding."""
-    yield Finding("root", os.geteuid() == 0, f"uid {os.geteuid()}", "run it with sudo", required=True)
-    yield _tried(
-        "network namespaces", _namespaces, "needs root and CONFIG_NET_NS; in a container, --privileged", True
-    )
-    yield _tried("taps", _tap, "modprobe tun, and give access to /dev/net/tun")
+    """Every capability, cheapest first. Never raises: what fails is a finding. What only root can try is
+    told as not tried to others, since why it fails for them says nothing of the machine."""
+    root = os.geteuid() == 0
+    yield Finding("root", root, f"uid {os.geteuid()}", _SUDO, required=True)
+    if root:
+        remedy = "a kernel with CONFIG_NET_NS; in a container, --privileged"
+        yield _tried("network namespaces", _namespaces, remedy, True)
+        yield _tried("taps", _tap, "modprobe tun, and give access to /dev/net/tun")
+    else:
+        yield Finding("network namespaces", False, _UNTRIED, _SUDO, required=True)
+        yield Finding("taps", False, _UNTRIED, _SUDO)
     yield _tried(
         "KVM",
         _kvm,
         "enable virtualisation in the firmware or nested KVM on the host; modprobe kvm-amd or kvm-intel",
     )
     yield _pvms()
-    yield from _probing()
+    if root:
+        yield from _probing()
+    else:
+        yield from (Finding(name, False, _UNTRIED, _SUDO) for name in _PROBING)
     for program, (flag, package) in _PROGRAMS.items():
         yield _program(program, flag, package)
 
@@ -58,14 +70,20 @@ def _probing() -> Iterator[Finding]:
     from probes.doctor import check_probes
     from workloads.micro import build, programs
 
-    build()
-    for check in check_probes(programs()["fork"]):
+    try:
+        build()
+    except KxbenchError as error:
+        yield Finding("micro programs", False, str(error), error.remedy)
+    with_usdt = programs()["fork"]
+    for check in check_probes(with_usdt if with_usdt.exists() else None):
         yield Finding(check.name, check.ok, check.detail, check.remedy)
 
 
 def _tried(name: str, attempt: Callable[[], str], remedy: str, required: bool = False) -> Finding:
     try:
         return Finding(name, True, attempt(), "", required)
+    except PermissionError as error:
+        return Finding(name, False, f"{error.filename}: {error.strerror}", _SUDO, required)
     except Exception as error:  # whatever stops it is the finding
         return Finding(name, False, str(error) or type(error).__name__, remedy, required)
 

@@ -221,9 +221,7 @@ def _cpus() -> tuple[tuple[int, ...], tuple[int, ...]]:
     return (generator,), tuple(servers)
 
 
-def demand_root() -> None:
-    """Raises HostError: namespaces, cgroups and eBPF need root."""
+def demand_root(what: str = "measuring needs root (network namespaces, cgroups, eBPF)") -> None:
+    """Raises HostError with ``what`` for everybody but root."""
     if os.geteuid() != 0:
-        raise HostError(
-            "measuring needs root (network namespaces, cgroups, eBPF)", remedy="run it again with sudo"
-        )
+        raise HostError(what, remedy="run it again with sudo")

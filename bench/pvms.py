@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench.console import err, out, print_error, print_json, print_table
-from vocabulary import KxbenchError, UsageError
+from vocabulary import HostError, KxbenchError, UsageError
 
 if TYPE_CHECKING:
     from targets.kylinx.toolstack.faults import Fault
@@ -313,7 +313,6 @@ def _prepare(
     from targets.kylinx.image import Request, cached_image, find_program
     from targets.kylinx.toolstack.monitor import FamilyOptions
     from targets.kylinx.toolstack.programs import find_in_image
-    from vocabulary import HostError
 
     if why := host.missing():
         what, _, remedy = why.partition("; ")
@@ -380,6 +379,9 @@ def _trouble() -> Iterator[None]:
         yield
     except KxbenchError as error:
         print_error(error)
+        raise typer.Exit(_EXIT_TROUBLE) from error
+    except OSError as error:
+        print_error(HostError(error.strerror or str(error), where=str(error.filename or "")))
         raise typer.Exit(_EXIT_TROUBLE) from error
     except KeyboardInterrupt:
         raise typer.Exit(_EXIT_INTERRUPTED) from None

@@ -7,7 +7,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from vocabulary.errors import TargetError
+from vocabulary.errors import HostError, TargetError
 
 HERE = Path(__file__).parent
 _GIVEN = os.environ.get("KXBENCH_KYLINX_BUILD", "")
@@ -19,11 +19,19 @@ _built: set[str] = set()
 
 
 def build() -> None:
-    """Idempotent. Raises TargetError with the compiler's first words."""
+    """Idempotent. Raises TargetError with the compiler's first words, HostError where one may not write."""
     if _built or _GIVEN:
         return
-    BUILD.mkdir(exist_ok=True)
-    with (BUILD / ".lock").open("w") as lock:
+    try:
+        BUILD.mkdir(exist_ok=True)
+        held = (BUILD / ".lock").open("w")
+    except OSError as error:
+        raise HostError(
+            f"cannot be built: {error.strerror}",
+            where=str(BUILD),
+            remedy="run as root, or as this tree's owner",
+        ) from error
+    with held as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             command = ["make", "-s", "-j4", "-C", str(HERE)]

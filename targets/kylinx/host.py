@@ -34,7 +34,7 @@ def missing() -> str:
     except FileNotFoundError:
         return f"there is no {KVM}; {_REMEDY}"
     except PermissionError:
-        return f"{KVM} may not be used; run as root, or join its group"
+        return f"{KVM} may not be used; run as root, or be given access to it"
     except OSError as error:
         return f"KVM makes no VM ({error.strerror}); {_REMEDY}"
     return ""

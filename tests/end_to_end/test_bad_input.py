@@ -81,6 +81,55 @@ def test_not_root_is_told_so(suite: Suite) -> None:
     assert "root" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "named"),
+    [
+        (["doctor"], 4, "nothing can be measured without: root"),
+        (["clean"], 4, "needs root"),
+        (["resume"], 4, "needs root"),
+        (["test"], 4, "with sudo"),
+        (["list"], 0, ""),
+        (["pvm", "run", "true"], 125, "root"),
+        (["pvm", "create", "true"], 4, "root"),
+        (["pvm", "stats", "nosuch"], 2, "nosuch"),
+        (["image", "build", "true"], 4, "root"),
+    ],
+)
+def test_somebody_else_than_root_is_told_what_to_do(
+    suite: Suite, arguments: list[str], code: int, named: str
+) -> None:
+    """Where the families' folder is there, it is root's alone, and even that there is no such family is."""
+    if arguments[:2] == ["pvm", "stats"] and Path("/run/kxbench/pvm").is_dir():
+        code, named = 4, "root's"
+    done = subprocess.run(
+        [*NOBODY_WHO_READS, KXBENCH, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=suite.environment(),
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Errno" not in done.stdout + done.stderr
+
+
+def test_somebody_else_than_root_can_look_at_runs(suite: Suite) -> None:
+    assert suite("run", str(suite.plan('kind = "null"\nparams = { budget_ms = 10 }'))).returncode == 0
+    for arguments in (["list", "runs"], ["show"], ["show", "--cells"]):
+        done = subprocess.run(
+            [*NOBODY_WHO_READS, KXBENCH, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=suite.environment(),
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "null" in done.stdout or "test" in done.stdout
+
+
 def test_without_bcc_the_probed_cells_are_unsupported_and_the_rest_runs(suite: Suite) -> None:
     shadow = suite.folder / "shadow" / "bcc"
     shadow.mkdir(parents=True)

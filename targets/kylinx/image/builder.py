@@ -3,7 +3,8 @@
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -205,12 +206,34 @@ def build_image(request: Request, out: Path) -> Image:
     collector.standing()
     patched = {path: patch_cached(elf, PATCHES) for path, elf in sorted(collector.elves.items())}
     patched = {path: made for path, made in patched.items() if made.sites or made.missed}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    written = write_image(collector.tree, {path: made for path, made in patched.items() if made.sites}, out)
-    image = Image(out, _manifest(request, programs, collector, patched, written))
-    text = json.dumps(image.manifest, indent=1, ensure_ascii=True) + "\n"
-    image.manifest_path.write_text(text, encoding="ascii")
+    with writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        written = write_image(
+            collector.tree, {path: made for path, made in patched.items() if made.sites}, out
+        )
+        image = Image(out, _manifest(request, programs, collector, patched, written))
+        text = json.dumps(image.manifest, indent=1, ensure_ascii=True) + "\n"
+        image.manifest_path.write_text(text, encoding="ascii")
     return image
+
+
+@contextmanager
+def writing(out: Path) -> Iterator[None]:
+    """Raises HostError in place of what the disk says when the image ``out`` is written."""
+    try:
+        yield
+    except PermissionError as error:
+        raise HostError(
+            "the image may not be written there",
+            where=str(out),
+            remedy="run as root, or name another place: -o FILE",
+        ) from error
+    except OSError as error:
+        raise HostError(
+            f"the image cannot be written: {error.strerror}",
+            where=str(out),
+            remedy="free some space, or name another place: kxbench image build -o FILE",
+        ) from error
 
 
 def _manifest(

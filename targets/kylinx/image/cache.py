@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from targets.kylinx.image.builder import CACHE, Image, Request, build_image, find_program
+from targets.kylinx.image.builder import CACHE, Image, Request, build_image, find_program, writing
 from targets.kylinx.image.reader import check_header, manifest_path
 from vocabulary.errors import TargetError
 
@@ -28,8 +28,10 @@ def cached_image(request: Request) -> Image:
     asked = json.dumps([programs, [str(path.absolute()) for path in request.add], request.name, _builder()])
     key = hashlib.sha256(asked.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     out = IMAGES / f"{request.name or Path(programs[0]).name}-{key}.kximage"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with out.with_suffix(".lock").open("w") as lock:
+    with writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        held = out.with_suffix(".lock").open("w")
+    with held as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         found = fresh(out)
         if found:

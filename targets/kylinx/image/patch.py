@@ -4,6 +4,7 @@ A trampoline holds the moved neighbours, `lea rcx,[rip+back]` and `jmp *%gs:KX_G
 into the LibOS" in kx_abi.h). The file's own bytes stay: a copy is patched and mapped for execution."""
 
 import base64
+import contextlib
 import ctypes
 import hashlib
 import json
@@ -142,10 +143,14 @@ def patch_cached(elf: Elf, cache_folder: Path) -> Patched:
     except (OSError, ValueError, KeyError, TypeError):  # not there, or not whole: made anew
         pass
     made = patch(elf)
-    cache_folder.mkdir(parents=True, exist_ok=True)
-    temporary = kept.with_suffix(f".{os.getpid()}")
-    temporary.write_text(json.dumps(_dump(made)), encoding="ascii")
-    temporary.replace(kept)
+    with contextlib.suppress(OSError):  # a cache that may not be written, or a full disk: next time again
+        cache_folder.mkdir(parents=True, exist_ok=True)
+        temporary = kept.with_suffix(f".{os.getpid()}")
+        try:
+            temporary.write_text(json.dumps(_dump(made)), encoding="ascii")
+            temporary.replace(kept)
+        finally:
+            temporary.unlink(missing_ok=True)
     return made
 
 

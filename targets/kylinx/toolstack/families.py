@@ -153,9 +153,9 @@ def unused_name(base: str) -> str:
 def create(wanted: Wanted) -> Family:
     """Start a keeper, which starts the family; returns when its program runs. Raises KxbenchError."""
     made = Family(check_name(wanted.name))
-    RUN.mkdir(parents=True, exist_ok=True)
-    RUN.chmod(0o700)
     try:
+        RUN.mkdir(parents=True, exist_ok=True)
+        RUN.chmod(0o700)
         made.folder.mkdir(mode=0o700)
     except FileExistsError:
         raise UsageError(
