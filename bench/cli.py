@@ -195,12 +195,14 @@ def _latest_unfinished(runs: list[RunRecord]) -> RunRecord:
 def _conclude(finished: "Finished", store: "Store", json: bool) -> None:
     """The same ending for run and resume: the figures, where the report is, the exit code."""
     from bench.appraisal import appraise
-    from bench.views import headline, replicates_of, write_reports
+    from bench.headline import headline
+    from bench.views import comparisons_within, replicates_of, write_reports
 
     with working("judging, and writing the report"):
         replicates = replicates_of(store, finished.run_id)
         run = appraise(store, store.run(finished.run_id), replicates)
-        paths = write_reports(store, run, replicates)
+        comparisons = comparisons_within(run, replicates)
+        paths = write_reports(store, run, replicates, comparisons)
     outcomes = Counter(str(cell.outcome) for cell in store.cells(finished.run_id))
     counts = {str(outcome): outcomes[str(outcome)] for outcome in Outcome if outcomes[str(outcome)]}
     if json:
@@ -209,7 +211,7 @@ def _conclude(finished: "Finished", store: "Store", json: bool) -> None:
             | {"report": str(paths[0]), "markdown": str(paths[1])}
         )
     else:
-        headline(run, replicates)
+        headline(run, replicates, comparisons)
         told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
         out.print(
             f"[bold]{finished.state}[/]: {told or 'no cells'}"
@@ -280,12 +282,13 @@ def report(
 ) -> None:
     """Write the report of a run: one HTML file that works offline, and a markdown summary."""
     from bench.stored import opened
-    from bench.views import replicates_of, write_reports
+    from bench.views import comparisons_within, replicates_of, write_reports
 
     with opened(store) as kept:
         chosen = kept.run(run)
         with working("judging, and writing the report"):
-            paths = write_reports(kept, chosen, replicates_of(kept, chosen.run_id), out_dir)
+            replicates = replicates_of(kept, chosen.run_id)
+            paths = write_reports(kept, chosen, replicates, comparisons_within(chosen, replicates), out_dir)
         for path in paths:
             out.print(str(path), markup=False)
 

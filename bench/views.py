@@ -15,7 +15,6 @@ from bench.environment import differences, shown
 from bench.plan import cells_of_block, parse
 from bench.statistics import Replicates, as_json
 from results.curves import curves_of
-from results.families import called
 from results.faults import storing
 from results.report import write_report
 from results.store import Store
@@ -142,46 +141,6 @@ def _figures(title: str, rows: list[SummaryRow]) -> None:
     )
 
 
-HEADLINES: tuple[tuple[str, str], ...] = (  # (kind, metric)
-    *(("null", "system_call"), ("ctxsw", "switch")),
-    *(("fork", "parent"), ("fork", "child"), ("exec", "to_main"), ("cow", "write")),
-    *((kind, "one_way") for kind in ("pipe", "sysv_mq", "posix_mq", "kill", "exitwait")),
-    *((kind, "one_way") for kind in ("sysv_shm", "posix_shm")),
-    *(("dlopen", "open"), ("update", "total"), ("update", "stall")),
-    *(("redis", "latency"), ("redis", "throughput"), ("redis_sweep", "knee_rate"), ("redis_bgsave", "fork")),
-    *(("http", "latency"), ("http", "throughput"), ("http_sweep", "knee_rate")),
-    *(("dns", "latency"), ("dns", "throughput"), ("dns_sweep", "knee_rate")),
-)
-
-
-def headline(run: RunRecord, replicates: Replicates) -> None:
-    """The few figures everybody asks for first."""
-    rows = [row for row in summary_of(run, replicates) if not row.probed]
-    lines = [
-        (
-            *(row.target, called(kind, metric), _variant(row), quantity(row.estimate, row.unit)),
-            *(interval(row.low, row.high, row.unit), row.deployments, row.note),
-        )
-        for kind, metric in HEADLINES
-        for row in rows
-        if (row.kind, row.metric) == (kind, metric) and row.source != "probe"
-    ]
-    if lines:
-        print_table(
-            "",
-            ["target", "what", "with", "median", "95 % interval", "deployments", ""],
-            lines,
-            right=("median",),
-        )
-
-
-def _variant(row: SummaryRow) -> str:
-    """The case's parameters and the series' labels, each once."""
-    parameters = row.case.removeprefix(row.kind).strip("[]").split(",")
-    labels = [f"{key}={value}" for key, value in row.labels.items()]
-    return " ".join(filter(None, dict.fromkeys(parameters + labels)))
-
-
 def comparisons_within(run: RunRecord, replicates: Replicates) -> list[ComparisonRow]:
     """The run's first target against each of the others, block by block; without those that measured nothing
     in common with it."""
@@ -270,7 +229,11 @@ def forget(store: Store, run_id: str) -> None:
 
 
 def write_reports(
-    store: Store, run: RunRecord, replicates: Replicates, out_dir: Path | None = None
+    store: Store,
+    run: RunRecord,
+    replicates: Replicates,
+    comparisons: list[ComparisonRow],
+    out_dir: Path | None = None,
 ) -> tuple[Path, Path]:
     """``report.html`` and ``report.md`` of a run. Raises StoreError."""
     return write_report(
@@ -278,7 +241,7 @@ def write_reports(
         run,
         list(store.cells(run.run_id)),
         summary_of(run, replicates),
-        comparisons_within(run, replicates),
+        comparisons,
         curves_of(store.samples(run.run_id)),
         overheads=[_as_comparison(row) for row in statistics.overheads(replicates)],
         environment=shown(run.environment),

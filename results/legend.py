@@ -19,6 +19,11 @@ LEGEND = (
         "estimate",
     ),
     (
+        "Ratio",
+        "of several targets: each one's figure over the first's, 1.00× as much, with its 95 % interval, from "
+        "pairs of the same block; so it is not quite the ratio of the two medians shown",
+    ),
+    (
         "Better, worse",
         "of a ratio whose interval and corrected p value leave 1 out: less time or more throughput is "
         "better, more time or less throughput worse",

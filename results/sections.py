@@ -34,7 +34,7 @@ class Table:
 class Headline:
     what: str
     detail: str
-    figures: tuple[tuple[str, Figure], ...]  # (target, its figure)
+    figures: tuple[tuple[str, Figure, Against | None], ...]  # (target, its figure, its ratio to the first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def sections_of(
         sections.append(
             Section(
                 family=family,
-                headlines=tuple(_headlines(family, rows[family.key])),
+                headlines=tuple(_headlines(family, rows[family.key], ratios)),
                 tables=tuple(table for table in tables if table.judged),
                 described=tuple(table for table in tables if not table.judged),
                 references=tuple(published_of(family, references, rows[family.key])),
@@ -139,7 +139,9 @@ def _place(row: SummaryRow, metrics: Sequence[str]) -> tuple[int, int, int]:
 _MOST_HEADLINES = 8
 
 
-def _headlines(family: Family, rows: Sequence[SummaryRow]) -> Iterable[Headline]:
+def _headlines(
+    family: Family, rows: Sequence[SummaryRow], ratios: Mapping[tuple[str, str, str], ComparisonRow]
+) -> Iterable[Headline]:
     """The family's headline metrics: of the first its first and last case, of the others the first."""
     plain = [row for row in rows if not row.probe and _judged(row)]
     chosen: dict[tuple[str, str], None] = {}
@@ -152,5 +154,8 @@ def _headlines(family: Family, rows: Sequence[SummaryRow]) -> Iterable[Headline]
         members = [row for row in plain if (row.case, row.series) == (case, series)]
         one = members[0]
         detail = ", ".join(filter(None, (parameters(case, one.kind), words(one.labels))))
-        figures = tuple((row.target, figure_of(row)) for row in members)
+        figures = tuple(
+            (row.target, figure_of(row), against_of(ratios.get((case, series, row.target))))
+            for row in members
+        )
         yield Headline(called(one.kind, one.metric), detail, figures)

@@ -61,7 +61,8 @@ def between(low: float, high: float, by: Scale, like: float) -> str:
 
 
 def ratio_between(low: float, high: float) -> str:
-    return f"{ratio(low)}–{ratio(high)}" if math.isfinite(high - low) else "no interval"
+    """``0.97–1.08×``, of ratios."""
+    return f"{ratio(low).removesuffix('×')}–{ratio(high)}" if math.isfinite(high - low) else "no interval"
 
 
 def ratio(value: float) -> str:
@@ -70,7 +71,7 @@ def ratio(value: float) -> str:
         return "–"
     digits = 3 if 0.9 < value < 1.1 else 2 if value < 10 else 1 if value < 100 else 0
     if value < 0.1:
-        return f"{value:.2g}×"
+        return f"{value:#.2g}×"
     return f"{value:.{digits}f}×"
 
 

@@ -214,7 +214,7 @@ def _cost(tmp_path: Path, **changes: Any) -> str:
 def test_costs_say_which_way_they_go(tmp_path: Path) -> None:
     more = {"ratio": 1.57, "low": 1.4, "high": 1.7}
     less = {"ratio": 0.8, "low": 0.7, "high": 0.9}
-    assert "| 1.20× | 1.10×–1.30× | costs: 20 % more | 5 |" in _cost(tmp_path)
+    assert "| 1.20× | 1.10–1.30× | costs: 20 % more | 5 |" in _cost(tmp_path)
     assert "| costs: 16.6 times as much |" in _cost(tmp_path, ratio=16.6, low=15.0, high=18.0)
     assert "| no cost: 57 % more |" in _cost(tmp_path, better="higher", **more)
     assert "| costs: 20 % less |" in _cost(tmp_path, better="higher", **less)
@@ -293,7 +293,8 @@ def test_probes_agree_and_cost(one: tuple[str, str, made_up.Contents]) -> None:
     assert "at 5\u202f000/s" in agreement and "(wire)" in agreement
     overhead = one[1].partition("## What the probes cost")[2].partition("\n## ")[0]
     assert re.search(
-        r"\| pipe size=1 \| process \| ipc \| one_way \| .* \| \d\.\d+× \| .*×–.*× \| .* \| 3 \|", overhead
+        r"\| pipe size=1 \| process \| ipc \| one_way \| .* \| \d\.\d+× \| [\d.]+–[\d.]+× \| .* \| 3 \|",
+        overhead,
     )
     assert "latency at 5\u202f000/s (generator)" in overhead
 
@@ -368,7 +369,19 @@ def test_two_targets_stand_side_by_side_with_their_ratio(two: tuple[str, str, ma
         for line in two[1].splitlines()
         if line.startswith("| dirty_mib=1, pages=default | parent | program")
     )
-    assert re.search(r"\| 8\d\.\d µs \(.*\| 5\d\.\d µs \(.*\| 0\.6\d× \(0\.\d+×–0\.\d+×\) better", row)
+    assert re.search(r"\| 8\d\.\d µs \(.*\| 5\d\.\d µs \(.*\| 0\.6\d× \(0\.\d+–0\.\d+×\) better", row)
+
+
+def test_cards_of_two_targets_say_the_ratio_to_the_first(two: tuple[str, str, made_up.Contents]) -> None:
+    cards = Page(two[0].partition('<div class="cards several">')[2].partition("<noscript>")[0]).text
+    found = re.search(
+        r"fork, return in the parent\s+dirty_mib=1, pages=default\s+(8\d\.\d) µs\s+[\d.–]+\s+"
+        r"(5\d\.\d) µs\s+[\d.–]+\s+(0\.6\d)×\s+0\.\d+–0\.\d+× better",
+        cards,
+    )
+    assert found, cards[:400]
+    assert float(found[3]) == pytest.approx(float(found[2]) / float(found[1]), abs=0.01)
+    assert "ratios are to process" in Page(two[0]).text
 
 
 def _charts(html: str) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.views import HEADLINES
+from bench.headline import HEADLINES
 from results.costs import series_words
 from results.curves import curves_of, quantiles
 from results.families import CALLED, FAMILIES, OTHER, called, family_of
