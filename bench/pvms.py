@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import select
 import signal
 import socket
@@ -14,13 +13,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
+from typer.exceptions import TyperException
 
 from bench.console import err, out, print_error, print_json, print_table
+from bench.pvm_options import (
+    AddOption,
+    CpusOption,
+    CwdOption,
+    EnvOption,
+    HostnameOption,
+    ImageOption,
+    MemoryOption,
+    PvmsOption,
+    ShareOption,
+    TtyOption,
+    WithOption,
+    environment,
+    family_options,
+)
 from vocabulary import HostError, KxbenchError, UsageError
 
 if TYPE_CHECKING:
     from targets.kylinx.toolstack.faults import Fault
-    from targets.kylinx.toolstack.monitor import FamilyOptions
     from targets.kylinx.toolstack.programs import Ending
 
 app = typer.Typer(
@@ -29,42 +44,28 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 _EXIT_TROUBLE, _EXIT_INTERRUPTED = 125, 130
-_PROGRAM = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+_PROGRAM = {"allow_interspersed_args": False}  # what comes after the program's name is the program's
+
+
+class _PassesOn(TyperCommand):
+    """Ends with the program's own status; so wrong usage, too, is 125, as it could not be started."""
+
+    def make_context(self, *given: Any, **more: Any) -> Any:
+        try:
+            return super().make_context(*given, **more)
+        except TyperException as error:
+            error.exit_code = _EXIT_TROUBLE
+            raise
+
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A family's name.")]
 CommandArgument = Annotated[
     list[str], typer.Argument(metavar="PROGRAM ARGS...", help="Program and arguments.")
 ]
-ImageOption = Annotated[
-    Path | None, typer.Option("--image", help="An image file; default: one made for the program, and kept.")
-]
-WithOption = Annotated[
-    list[str] | None, typer.Option("--with", help="A further program to have in the image; again for more.")
-]
-AddOption = Annotated[
-    list[Path] | None, typer.Option("--add", help="A file or directory to have in the image; again for more.")
-]
-MemoryOption = Annotated[
-    str, typer.Option("--memory", help="Memory of the family: bytes, or with K, M, G.", metavar="SIZE")
-]
-PvmsOption = Annotated[int | None, typer.Option("--pvms", help="The most pVMs alive at once.", min=1)]
-CpusOption = Annotated[int | None, typer.Option("--cpus", help="How many CPUs' time it may use.", min=1)]
-ShareOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--share", help="A host directory to share: HOST[:GUEST][:rw]; read-only unless rw.", metavar="DIR"
-    ),
-]
-EnvOption = Annotated[
-    list[str] | None, typer.Option("--env", help="NAME=VALUE for the program.", metavar="K=V")
-]
-CwdOption = Annotated[str, typer.Option("--cwd", help="Its working directory, in the guest.")]
-TtyOption = Annotated[bool | None, typer.Option("--tty/--no-tty", help="Whether it has a terminal.")]
-HostnameOption = Annotated[str, typer.Option("--hostname", help="What uname says in the family.")]
 
 
-@app.command(context_settings=_PROGRAM)
+@app.command(cls=_PassesOn, context_settings=_PROGRAM)
 def run(
     command: CommandArgument,
     image: ImageOption = None,
@@ -85,8 +86,11 @@ def run(
     from targets.kylinx.toolstack.programs import run_program
 
     with _trouble():
-        options, path = _prepare(command[0], image, with_, add, memory, pvms, cpus, share, hostname)
-        program = Program(path, tuple(command), _environment(env), cwd, tty=_terminal(tty))
+        _demand_name(command)
+        options, path = family_options(
+            command[0], image, with_, add, memory, pvms, cpus, share, hostname, cwd
+        )
+        program = Program(path, tuple(command), environment(env), cwd, tty=_terminal(tty))
         with _terminated(), start_monitor(f"run-{os.getpid()}", options) as monitor:
             _tell_unlimited(monitor.group.unlimited)
             ending = run_program(
@@ -111,7 +115,9 @@ def create(
     share: ShareOption = None,
     env: EnvOption = None,
     cwd: CwdOption = "/",
-    tty: TtyOption = False,
+    tty: Annotated[
+        bool, typer.Option("--tty", help="Its console is a terminal; default: two pipes.")
+    ] = False,
     hostname: HostnameOption = "",
 ) -> None:
     """Start a family in the background. With a program, it ends when that ends, and its record is kept."""
@@ -122,17 +128,18 @@ def create(
             "nothing to make the family of", remedy="give a program, --with PROGRAM, or --image FILE"
         )
     words = command or []
-    options, path = _prepare(
-        words[0] if words else "", image, with_, add, memory, pvms, cpus, share, hostname
+    _demand_name(words)
+    options, path = family_options(
+        words[0] if words else "", image, with_, add, memory, pvms, cpus, share, hostname, cwd
     )
     called = name or families.unused_name(Path(words[0]).name if words else "family")
-    wanted = families.Wanted(called, options, path, tuple(words), _environment(env), cwd, bool(tty))
+    wanted = families.Wanted(called, options, path, tuple(words), environment(env), cwd, tty)
     made = families.create(wanted)
     _tell_unlimited(made.state().get("unlimited", []))
     out.print(made.name, markup=False)
 
 
-@app.command("exec", context_settings=_PROGRAM)
+@app.command("exec", cls=_PassesOn, context_settings=_PROGRAM)
 def exec_(
     name: NameArgument,
     command: CommandArgument,
@@ -148,8 +155,9 @@ def exec_(
     with _trouble():
         one = family(name)
         image = Path(one.state()["image"])
+        _demand_name(command)
         path = find_in_image(image, command[0])
-        program = Program(path, tuple(command), _environment(env), cwd, tty=_terminal(tty))
+        program = Program(path, tuple(command), environment(env), cwd, tty=_terminal(tty))
         with _terminated(), one.connect() as control:
             ending = run_program(control, program, (0, 1, 2), on_fault=_fault_teller(image), on_log=_tell)
     _exit(ending)
@@ -288,6 +296,8 @@ def console(
     elif one.tail.exists():
         _write_all(1, one.tail.read_bytes())
     state = one.state()
+    for line in state.get("log", []):
+        _tell(line)
     for fault in state.get("faults", []):
         err.print(fault, markup=False)
     if state.get("status") is not None:
@@ -297,75 +307,9 @@ def console(
 # ---- helpers
 
 
-def _prepare(
-    program: str,
-    image: Path | None,
-    with_: list[str] | None,
-    add: list[Path] | None,
-    memory: str,
-    pvms: int | None,
-    cpus: int | None,
-    share: list[str] | None,
-    hostname: str,
-) -> tuple["FamilyOptions", str]:
-    """The family's options and the first program's path in the guest ("" for none)."""
-    from targets.kylinx import building, host
-    from targets.kylinx.image import Request, cached_image, find_program
-    from targets.kylinx.toolstack.monitor import FamilyOptions
-    from targets.kylinx.toolstack.programs import find_in_image
-
-    if why := host.missing():
-        what, _, remedy = why.partition("; ")
-        raise HostError(what, remedy=remedy)
-    building.build()
-    if image is None:
-        programs = ([program] if program else []) + (with_ or [])
-        file = cached_image(Request(tuple(programs), tuple(add or ()))).path
-        path = str(find_program(program)) if program else ""
-    elif with_ or add:
-        raise UsageError("--with and --add are for an image that is made now", remedy="leave out --image")
-    else:
-        file = image.absolute()
-        path = find_in_image(file, program) if program else ""
-    shares = tuple(map(_share, share or []))
-    return FamilyOptions(file, _bytes(memory), pvms, cpus, hostname, shares), path
-
-
-def _share(text: str) -> Any:
-    from targets.kylinx.toolstack.monitor import Share
-
-    words = text.split(":")
-    writable = len(words) > 1 and words[-1] in ("rw", "ro") and words.pop() == "rw"
-    host = Path(words[0]).absolute()
-    guest = words[1] if len(words) > 1 else str(host)
-    if len(words) > 2 or not guest.startswith("/") or not host.is_dir():
-        raise UsageError(
-            f"not a directory to share: {text!r}", remedy="HOST[:GUEST][:rw], an existing directory"
-        )
-    return Share(host, guest, writable)
-
-
-def _bytes(text: str) -> int | None:
-    if not text:
-        return None
-    found = re.fullmatch(r"(\d+)([KMG]?)i?B?", text, re.IGNORECASE)
-    if not found:
-        raise UsageError(f"not a size: {text!r}", remedy="as in 512M or 2G")
-    return int(found[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[found[2].upper()]
-
-
-def _environment(env: list[str] | None) -> dict[str, str]:
-    from targets.kylinx.toolstack.programs import ENVIRONMENT
-
-    made = dict(ENVIRONMENT)
-    if "TERM" in os.environ:
-        made["TERM"] = os.environ["TERM"]
-    for pair in env or []:
-        name, equals, value = pair.partition("=")
-        if not name or not equals:
-            raise UsageError(f"not NAME=VALUE: {pair!r}")
-        made[name] = value
-    return made
+def _demand_name(words: list[str]) -> None:
+    if words and not words[0]:
+        raise UsageError("the name of the program is empty", remedy="give a program's name or path")
 
 
 def _terminal(asked: bool | None) -> bool:
@@ -414,12 +358,17 @@ def _tell_unlimited(controllers: list[str]) -> None:
 
 
 def _fault_teller(image: Path) -> Any:
+    from targets.kylinx.toolstack.starting import check_whole
     from targets.kylinx.toolstack.symbols import Symbols
 
     symbols = Symbols(image)
 
     def tell(fault: "Fault") -> None:
         err.print(fault.text(symbols), markup=False)
+        try:
+            check_whole(image)
+        except KxbenchError as error:
+            print_error(error)
 
     return tell
 

@@ -50,9 +50,13 @@ class Image:
 
 def find_program(name: str) -> Path:
     """As given when it has a slash, else the distribution's program, else by PATH. Raises UsageError."""
+    if not name:
+        raise UsageError("the name of a program is empty", remedy="give a program's name or path")
     if "/" in name:
         path = Path(name) if name.startswith("/") else Path.cwd() / name
         path = Path(os.path.normpath(path)) if not path.exists() else path
+        if path.is_dir():
+            raise UsageError("a directory, not a program", where=name, remedy="name a program in it")
         if not path.is_file():
             raise UsageError(
                 "there is no such program", where=name, remedy="give the path of an ELF program or a script"
@@ -114,7 +118,17 @@ class _Collector:
     def _script(self, data: bytes, path: Path) -> None:
         words = data[2:_LONGEST_SHEBANG].partition(b"\n")[0].decode("utf-8", "surrogateescape").split()
         if not words or not words[0].startswith("/"):
-            raise TargetError("its first line names no interpreter", where=str(path))
+            raise TargetError(
+                "its first line names no interpreter",
+                where=str(path),
+                remedy="begin it with #!/bin/sh or another",
+            )
+        if not Path(words[0]).is_file():
+            raise TargetError(
+                f"its interpreter {words[0]} is not there",
+                where=str(path),
+                remedy="install it, or mend the first line",
+            )
         self.program(Path(words[0]))
         if Path(words[0]).name == "env" and len(words) > 1 and not words[-1].startswith("-"):
             self.program(find_program(words[-1]))
@@ -202,7 +216,9 @@ def build_image(request: Request, out: Path) -> Image:
         collector.program(path)
     for path in request.add:
         if collector.tree.add(path, contents=True) is None:
-            raise UsageError("there is no such file or directory to add", where=str(path))
+            raise UsageError(
+                "there is no such file or directory to add", where=str(path), remedy="check --add"
+            )
     collector.standing()
     patched = {path: patch_cached(elf, PATCHES) for path, elf in sorted(collector.elves.items())}
     patched = {path: made for path, made in patched.items() if made.sites or made.missed}

@@ -54,7 +54,7 @@ def _make_room() -> None:
 
 
 def fresh(path: Path) -> Image | None:
-    """The image at ``path`` if all that went in is still as it was, by each file's time and size."""
+    """The image at ``path`` if all that went in is still as it was, by each file's time, size and mode."""
     try:
         manifest = json.loads(manifest_path(path).read_text(encoding="utf-8"))
         if not check_header(path, manifest["sha256"]):
@@ -63,6 +63,8 @@ def fresh(path: Path) -> Image | None:
             if "mtime_ns" in file:
                 found = Path(file["path"]).stat()
                 if (found.st_mtime_ns, found.st_size) != (file["mtime_ns"], file["size"]):
+                    return None
+                if f"{found.st_mode & 0o7777:o}" != file["mode"]:  # chmod leaves the time alone
                     return None
         for directory, mtime_ns in manifest["watched"].items():
             if Path(directory).stat().st_mtime_ns != mtime_ns:

@@ -13,10 +13,11 @@ from typing import Any, TypeVar
 
 from targets.kylinx import abi
 from targets.kylinx.image.elf import PAGE
-from vocabulary.errors import TargetError
+from vocabulary.errors import KxbenchError, TargetError, UsageError
 
 _T = TypeVar("_T", bound=ctypes.LittleEndianStructure)
 _REMEDY = "build it again: kxbench image build"
+_MAKE = "kxbench image build -o FILE PROGRAM makes one"
 
 
 def manifest_path(image: Path) -> Path:
@@ -43,7 +44,7 @@ class Entry:
 
 
 class ImageReader:
-    """An image, mapped. Raises TargetError when it is not one, or damaged."""
+    """An image, mapped. Raises TargetError when it is not one, or damaged; UsageError when there is none."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -53,6 +54,10 @@ class ImageReader:
                 if size < PAGE or file.seek(0) or file.read(8) != abi.IMAGE_MAGIC:
                     raise self.wrong("not an image of KylinX")
                 self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except FileNotFoundError as error:
+            raise UsageError("there is no such image", where=str(path), remedy=_MAKE) from error
+        except IsADirectoryError as error:
+            raise UsageError("a directory, not an image", where=str(path), remedy=_MAKE) from error
         except OSError as error:
             raise TargetError(f"cannot be read: {error.strerror}", where=str(path), remedy=_REMEDY) from error
         self.header = abi.ImageHeader.from_buffer_copy(self._data)
@@ -103,6 +108,23 @@ class ImageReader:
                     name = os.fsdecode(self._strings[entry.name : entry.name + entry.length])
                     pending.append((f"{path.rstrip('/')}/{name}", entry.inode))
 
+    def root(self) -> Entry:
+        if not self._inodes:
+            raise self.wrong("the image has no root directory")
+        return Entry("/", self._inodes[0], self)
+
+    def child(self, parent: Entry, name: str) -> Entry | None:
+        """The entry of a directory; None where there is none, or ``parent`` is no directory."""
+        if not stat.S_ISDIR(parent.inode.mode):
+            return None
+        raw = os.fsencode(name)
+        for entry in self._dirents[parent.inode.first : parent.inode.first + parent.inode.count]:
+            if self._strings[entry.name : entry.name + entry.length] == raw:
+                if entry.inode >= len(self._inodes):
+                    raise self.wrong("a directory entry leads nowhere")
+                return Entry(f"{parent.path.rstrip('/')}/{name}", self._inodes[entry.inode], self)
+        return None
+
     def exec_of(self, entry: Entry) -> abi.ImageExec | None:
         """Its patched text, if it has one."""
         number = entry.inode.exec
@@ -129,6 +151,15 @@ def check_image(path: Path) -> dict[str, Any]:
             "the image is not what its manifest and header say", where=str(path), remedy=_REMEDY
         )
     return manifest
+
+
+def damaged(path: Path) -> bool:
+    """Whether an image's bytes are not those that its header tells the hash of. Reads all of it."""
+    try:
+        image = ImageReader(path)
+    except KxbenchError:
+        return True
+    return image.sha256() != bytes(image.header.sha256).hex()
 
 
 def check_header(path: Path, sha256: str) -> bool:

@@ -21,6 +21,7 @@ from targets.kylinx.toolstack.control import Event, MonitorGoneError, Program
 from targets.kylinx.toolstack.families import STATE, Family, Wanted
 from targets.kylinx.toolstack.faults import Fault
 from targets.kylinx.toolstack.monitor import Monitor, start_monitor
+from targets.kylinx.toolstack.starting import refusal
 from targets.kylinx.toolstack.symbols import Symbols
 from vocabulary.errors import KxbenchError
 
@@ -49,7 +50,11 @@ class Keeper:
         self._input = bytearray()
         self._symbols = Symbols(wanted.options.image)
         self._output, self._stdin = -1, -1
-        self._main = -1
+        self._main: int = -1
+        self._slot: object = None
+        self._program = Program(
+            wanted.program, wanted.arguments, wanted.environment, wanted.cwd, tty=wanted.tty
+        )
         self._over = False
         self._state: dict[str, Any] = {
             "state": "starting",
@@ -85,7 +90,6 @@ class Keeper:
 
     def _start_program(self) -> None:
         wanted = self._wanted
-        program = Program(wanted.program, wanted.arguments, wanted.environment, wanted.cwd, tty=wanted.tty)
         if wanted.tty:
             self._output, theirs = pty.openpty()
             self._stdin = self._output
@@ -94,7 +98,8 @@ class Keeper:
             reader, self._stdin = os.pipe2(os.O_CLOEXEC)
             self._output, writer = os.pipe2(os.O_CLOEXEC)
             given = [reader, writer, writer]
-        self._main = self._monitor.control.spawn(program, given)["id"]
+        started = self._monitor.control.spawn(self._program, given)
+        self._main, self._slot = started["id"], started.get("slot")
         for descriptor in set(given):
             os.close(descriptor)
         os.set_blocking(self._output, False)
@@ -138,8 +143,15 @@ class Keeper:
             self._tell(self._state["state"])
         elif kind == "exit" and event.get("id") == self._main:
             self._state["status"] = event.get("status")
+            self._note_refusal(int(event.get("status", 0)))
             self._tell("ended")
             self._over = True
+
+    def _note_refusal(self, status: int) -> None:
+        """Why the first program was not started, when it was not."""
+        code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
+        if why := refusal(self._monitor.control, self._slot, self._program, code):
+            self._state["log"] = [*self._state["log"], f"{why} ({why.remedy})"][-_MOST_FAULTS:]
 
     # ---- the console
 

@@ -150,7 +150,7 @@ def start_monitor(name: str, options: FamilyOptions, listening: socket.socket | 
         said = monitor.said()
         monitor.end()
         what = said.removeprefix("monitor: ") or f"it ended with code {process.returncode}"
-        asked = ": give " in what  # of an option's value
+        asked = what.startswith("--")  # of an option's value
         raise TargetError(
             what, where="monitor", remedy="" if asked else "kxbench doctor says whether KVM works here"
         ) from error

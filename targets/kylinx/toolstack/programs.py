@@ -8,6 +8,7 @@ from pathlib import Path
 from targets.kylinx.image import ImageReader
 from targets.kylinx.toolstack.control import Control, Program
 from targets.kylinx.toolstack.faults import Fault
+from targets.kylinx.toolstack.starting import check_whole, refusal
 from vocabulary.errors import TargetError, UsageError
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -31,13 +32,15 @@ class Ending:
 
 
 def find_in_image(image: Path, name: str) -> str:
-    """A program's path in the guest: as given if it has a slash, else searched for. Raises UsageError."""
+    """A program's path in the guest: as given if it has a slash, else searched for. Raises UsageError, and
+    TargetError for an image that is damaged."""
     if "/" in name:
         return name
     paths = {entry.path for entry in ImageReader(image).entries()}
     for directory in PATH.split(":"):
         if f"{directory}/{name}" in paths:
             return f"{directory}/{name}"
+    check_whole(image)
     raise UsageError(
         f"the family's image has no program {name!r}",
         where=image.name,
@@ -72,4 +75,7 @@ def run_program(
         elif kind == "log" and on_log:
             on_log(str(event.get("text", "")))
         elif kind == "exit":
-            return Ending(int(event["status"]), tuple(faults))
+            ending = Ending(int(event["status"]), tuple(faults))
+            if why := refusal(control, started.get("slot"), program, ending.exit_code):
+                raise why
+            return ending
