@@ -32,9 +32,11 @@
 #define KX_VA_KERNEL_END 0x618000000000
 #define KX_USER_MIN 0x10000
 #define KX_USER_MAX 0x7ffffffff000        /* exclusive; the two ranges above are cut out of it */
-/* where the LibOS puts things by default: few PML4 entries make a cheap fork */
-#define KX_USER_PIE 0x7f0000000000        /* position-independent programs, then brk */
-#define KX_USER_MMAP_TOP 0x7f7fc0000000   /* mmap goes down from here; stacks above; all in PML4[254] */
+/* where the LibOS puts things by default: few page tables make a cheap fork, and those of what every program has (libraries, stack)
+ * are not those of its large memory, which a fork makes anew */
+#define KX_USER_PIE 0x7f0000000000        /* position-independent programs, then brk; all in PML4[254] */
+#define KX_USER_LARGE_TOP 0x7f7fc0000000  /* anonymous memory of 2 MiB and more goes down from here */
+#define KX_USER_MMAP_TOP 0x7f7fdfe00000   /* other mappings from here, stacks above: one GiB */
 #define KX_USER_STACK_TOP 0x7f7fffff0000
 
 #define KX_MAX_SLOTS 4096

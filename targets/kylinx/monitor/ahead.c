@@ -15,7 +15,7 @@
 #define SCORE_MAX 7
 
 struct lineage {
-	uint32_t refs;
+	uint32_t refs, kept; /* spaces; those of them that wait for the next child */
 	struct { uint64_t va; int score; } piece[PIECES];
 };
 
@@ -107,10 +107,13 @@ unsigned ahead_copy(struct space *parent, struct space *child, uint64_t rsp, con
 		if (l)
 			l->refs = 1;
 	}
-	child->lineage = l;
 	child->ahead = 0;
-	if (l)
+	if (child->kept)
+		l->kept--;
+	else if (l)
 		l->refs++;
+	child->lineage = l;
+	child->kept = 0;
 	for (unsigned i = 0; l && i < PIECES; i++) {
 		if (l->piece[i].score < SCORE_COPY || count - from.used < PIECE_PAGES)
 			continue;
@@ -140,6 +143,21 @@ void ahead_review(struct space *s, bool ends)
 		if (s->ahead >> i & 1 && piece_written(s, l->piece[i].va) == ends && l->piece[i].score > 0)
 			l->piece[i].score += !ends ? -1 : l->piece[i].score < SCORE_MAX;
 	s->ahead = 0;
-	if (ends && l && !--l->refs)
+	if (!ends || !l)
+		return;
+	l->kept -= s->kept != 0;
+	if (!--l->refs)
 		free(l);
+}
+
+unsigned lineage_members(const struct space *s)
+{
+	return s->lineage ? s->lineage->refs - s->lineage->kept : 0;
+}
+
+void lineage_keep(struct space *s)
+{
+	s->lineage->refs++; /* what the review takes */
+	ahead_review(s, true);
+	s->lineage->kept++;
 }

@@ -1,6 +1,7 @@
 /* What a family shares: LibOS text and data, boot pages, slot areas, commons, image, supervisor pages. Mapped once in a subtree
  * of page tables that every space's root points to; entries are only ever added there. */
 #include <errno.h>
+#include <stdlib.h>
 #include <linux/kvm.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -99,8 +100,11 @@ static int map_image(const struct memory_config *config)
 		return -EINVAL;
 	memory.image = config->image;
 	memory.image_bytes = bytes;
+	memory.image_owned = calloc(bytes / IMAGE_OWN_BYTES + 1, 1);
+	if (!memory.image_owned)
+		return -ENOMEM;
 	memory.image_gpa = gpa_reserve(bytes);
-	error = memslot_set(memory.next_memslot++, memory.image_gpa, bytes, config->image, true);
+	error = memslot_set(memory.next_memslot++, memory.image_gpa, bytes, config->image, false);
 	return error ? error : shared_map(KX_VA_IMAGE, memory.image_gpa, bytes, SHARED_R);
 }
 

@@ -78,7 +78,7 @@ static void read_cpuid(void)
 	}
 }
 
-static const void *map_file(const char *what, const char *path, uint64_t *bytes, bool lock_size)
+static const void *map_file(const char *what, const char *path, uint64_t *bytes)
 {
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -89,7 +89,7 @@ static const void *map_file(const char *what, const char *path, uint64_t *bytes,
 	if (!S_ISREG(st.st_mode) || st.st_size < KX_PAGE)
 		die("%s %s: not a file of that kind (%lld bytes)", what, path, (long long)st.st_size);
 	*bytes = (uint64_t)st.st_size;
-	p = mmap(NULL, (*bytes + KX_PAGE - 1) & ~(uint64_t)(KX_PAGE - 1), PROT_READ, lock_size ? MAP_SHARED : MAP_PRIVATE, fd, 0);
+	p = mmap(NULL, (*bytes + KX_PAGE - 1) & ~(uint64_t)(KX_PAGE - 1), PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	if (p == MAP_FAILED)
 		die("%s %s: mmap: %s", what, path, strerror(errno));
 	close(fd);
@@ -98,7 +98,7 @@ static const void *map_file(const char *what, const char *path, uint64_t *bytes,
 
 static const void *map_image(const char *path, uint64_t *bytes)
 {
-	const struct kx_image_header *h = map_file("image", path, bytes, true);
+	const struct kx_image_header *h = map_file("image", path, bytes);
 
 	if (memcmp(h->magic, "KXIMAGE1", 8) || h->version != KX_IMAGE_VERSION || h->bytes != *bytes)
 		die("image %s: not a KylinX image of version %d, or cut short: make it anew with 'kxbench image build'", path,
@@ -201,7 +201,7 @@ void family_open(struct settings *s)
 	config.vm_fd = family.vm_fd;
 	config.limit_bytes = s->memory_bytes;
 	config.image = map_image(s->image, &config.image_bytes);
-	config.libos = map_file("LibOS", s->libos, &config.libos_bytes, false);
+	config.libos = map_file("LibOS", s->libos, &config.libos_bytes);
 }
 
 void family_create(void)
@@ -264,7 +264,7 @@ static int fill_spawn(struct kx_spawn *s, const struct spawn_request *q)
 int64_t family_spawn(const struct spawn_request *q)
 {
 	struct pvm_start start = { .parent = KX_MAX_SLOTS, .console = q->console, .root = true, .spawn_pages = true };
-	struct vcpu *v = pool_take();
+	struct vcpu *v = pool_take(NULL);
 	struct kx_spawn *block;
 	struct space *space;
 	uint64_t area;

@@ -32,7 +32,8 @@ struct settings {
 void settings_parse(struct settings *, int argc, char **argv); /* exits with 125 on a mistake */
 
 /* ---- vCPUs: vcpu.c, pool.c, trap.c ------------------------------------------------------------------------------- */
-enum vcpu_phase { VCPU_IDLE, VCPU_PREPARE, VCPU_GO }; /* PREPARE: awake and watching for GO; back to IDLE when called off */
+enum vcpu_phase { VCPU_IDLE, VCPU_PREPARE, VCPU_GO, VCPU_ANEW }; /* PREPARE: awake and watching for GO; back to IDLE when called off;
+	ANEW: parked, to be parked again in an empty space */
 
 struct vcpu {
 	uint32_t slot;
@@ -88,8 +89,9 @@ struct pvm_start {
 int vcpu_create(uint32_t slot);                    /* -errno */
 void vcpu_begin(struct vcpu *);                    /* its registers for the pVM to come */
 void park(struct vcpu *);                          /* park.c: its own thread: idle, in the guest if it may be */
+void vcpu_await(struct vcpu *);                    /* its own thread: until it has a pVM, or is parked */
 void park_exit(struct vcpu *, int error);          /* KVM_RUN came back, with that errno, and no pVM is on it */
-void vcpu_wait_for_go(struct vcpu *);              /* its own thread: until phase is VCPU_GO */
+void vcpu_wait_for_go(struct vcpu *);              /* its own thread: until phase is VCPU_GO, or VCPU_ANEW */
 void vcpu_phase(struct vcpu *, enum vcpu_phase);   /* changes it, wakes the thread if it sleeps */
 void vcpu_kick(struct vcpu *);                     /* interrupt it when it is in the guest */
 void vcpu_attention(struct vcpu *, uint32_t bits); /* set, change events, wake and kick */
@@ -114,9 +116,13 @@ void trap_general_protection(struct vcpu *);
 void trap_kick(struct vcpu *);                       /* KVM_RUN was interrupted */
 
 int pool_start(void);
-struct vcpu *pool_take(void);            /* an idle vCPU, its thread waking up; NULL: the family's limit is reached */
+struct vcpu *pool_take(const struct space *parent); /* an idle vCPU for a child of that space, or one that begins empty (NULL), its thread
+	waking up; NULL: the family's limit is reached */
 void pool_go(struct vcpu *, struct space *, const struct pvm_start *);
 void pool_call_off(struct vcpu *);
+void pool_misfit(struct vcpu *);         /* the same for one whose space cannot be used: it comes back with another */
+bool pool_may_keep(void);                /* whether one more idle vCPU may wait in what its pVM left */
+void pool_drop_orphans(void);            /* no parent is left that the spaces of such are for */
 void pool_retire(struct vcpu *);         /* from its own thread, which does not come back */
 bool pool_forget(struct vcpu *);         /* from its own thread: out of the idle ones; false: it was taken meanwhile */
 void pool_put(struct vcpu *);            /* from its own thread, all cleared */
@@ -137,6 +143,7 @@ struct family {
 	pthread_cond_t pool_wanted;
 	struct vcpu *free;
 	uint32_t free_count, live;
+	uint32_t kept;                       /* idle vCPUs in spaces that their pVMs left */
 	uint64_t made, recycled, retired, forks, spawns, exits, generation;
 	uint64_t hypercalls[KX_HC_COUNT];
 	uint64_t make_again_ns;              /* after a vCPU could not be made */

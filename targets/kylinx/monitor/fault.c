@@ -1,5 +1,6 @@
 /* Page faults: what the region table says about an address becomes page-table entries. Everything read from the guest (regions,
  * objects, chunks) is copied once and checked. */
+#include <sys/mman.h>
 #include "memory_private.h"
 
 #define ZERO_WINDOW 16       /* pages made at a first touch; grows where touches follow one another */
@@ -224,6 +225,18 @@ static void fill_image_around(uint64_t va, uint64_t *entries, const struct kx_re
 	}
 }
 
+/* KVM looks at eight entries at a time where it may write the host's pages behind them, and at one elsewhere: what is mapped of the
+ * image becomes the monitor's own copy (its mapping is private). Guests still only read it, and pVMs of the family share it. */
+static void own_image(uint64_t from, uint64_t bytes)
+{
+	for (uint64_t chunk = from / IMAGE_OWN_BYTES; chunk <= (from + bytes - 1) / IMAGE_OWN_BYTES; chunk++) {
+		uint64_t at = chunk * IMAGE_OWN_BYTES, most = memory.image_bytes - at;
+
+		if (!__atomic_exchange_n(&memory.image_owned[chunk], 1, __ATOMIC_RELAXED)) /* what cannot be is only slower */
+			madvise((uint8_t *)memory.image + at, most < IMAGE_OWN_BYTES ? most : IMAGE_OWN_BYTES, MADV_POPULATE_WRITE);
+	}
+}
+
 /* Bytes of the image, mapped where they are: all empty entries of the table that the region has. A write copies later. */
 static enum space_result fill_image(struct space *s, uint64_t va, const struct kx_region *r, const struct kx_region *regions, uint32_t count)
 {
@@ -237,6 +250,8 @@ static enum space_result fill_image(struct space *s, uint64_t va, const struct k
 	window_clip(r, va, WINDOW_MAX, &start, &end);
 	if (end > r->start + r->offset / KX_PAGE * KX_PAGE)
 		end = r->start + r->offset / KX_PAGE * KX_PAGE;
+	if (start < end)
+		own_image(r->source + (start - r->start), end - start);
 	memory_lock();
 	entry = walk_own(s, start, 1, &fresh);
 	if (entry)

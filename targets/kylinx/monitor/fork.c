@@ -62,19 +62,32 @@ static void undo(struct space *child)
 		}
 }
 
-bool space_fork_into(struct space *parent, struct space *child, uint64_t rsp)
+static void frames_put(const uint64_t *frames, unsigned from, unsigned to)
+{
+	memory_lock();
+	for (unsigned i = from; i < to; i++)
+		frame_put(frames[i]);
+	memory_unlock();
+}
+
+enum space_fork space_fork_into(struct space *parent, struct space *child, uint64_t rsp)
 {
 	struct share_plan plan;
 	uint64_t frames[SHARE_FRAMES + AHEAD_MAX];
 	unsigned got, used;
 	bool done;
 
-	share_plan(parent, &plan);
+	if (!share_plan(parent, child, &plan))
+		return SPACE_MISFIT;
 	if (memory.used + plan.pages > memory.limit - memory.limit / 8)
 		plan.tables = plan.pages = 0;
 	got = frames_alloc(plan.pages + ahead_frames(parent), frames, false);
 	if (got < plan.pages)
 		plan.tables = plan.pages = 0;
+	if (!plan.tables && child->kept) {
+		frames_put(frames, 0, got);
+		return SPACE_MISFIT;
+	}
 	share_copy(parent, &plan, frames);
 	memory_lock();
 	ahead_review(parent, false);
@@ -83,21 +96,20 @@ bool space_fork_into(struct space *parent, struct space *child, uint64_t rsp)
 	used = plan.pages;
 	if (done)
 		used += ahead_copy(parent, child, rsp, frames + used, got - used);
-	else
+	else if (!child->kept)
 		undo(child);
 	child->unsettled = 0;
 	child->flip = 0;
-	for (unsigned i = used; i < got; i++)
-		frame_put(frames[i]);
 	memory_unlock();
-	return done;
+	frames_put(frames, used, got);
+	return done ? SPACE_FORKED : SPACE_NO_ROOM;
 }
 
 struct space *space_fork(struct space *parent, uint64_t rsp)
 {
 	struct space *child = space_create();
 
-	if (child && !space_fork_into(parent, child, rsp)) {
+	if (child && space_fork_into(parent, child, rsp) != SPACE_FORKED) {
 		space_destroy(child);
 		child = NULL;
 	}

@@ -18,11 +18,39 @@ static int64_t hc_exit(struct vcpu *v, const struct call *c)
 }
 
 /* A parked vCPU has its space already. */
-static struct space *child_space(struct vcpu *v, struct vcpu *child, uint64_t rsp, bool empty)
+static enum space_fork child_space(struct vcpu *v, struct vcpu *child, uint64_t rsp, bool empty, struct space **space)
 {
+	*space = child->space;
 	if (child->parked)
-		return empty || space_fork_into(v->space, child->space, rsp) ? child->space : NULL;
-	return empty ? space_create() : space_fork(v->space, rsp);
+		return empty ? SPACE_FORKED : space_fork_into(v->space, child->space, rsp);
+	*space = empty ? space_create() : space_fork(v->space, rsp);
+	return *space ? SPACE_FORKED : SPACE_NO_ROOM;
+}
+
+/* A pooled vCPU with what the child begins with. 0, -EAGAIN or -ENOMEM. */
+static int child_vcpu(struct vcpu *v, uint64_t rsp, bool empty, struct vcpu **child, struct space **space)
+{
+	const struct space *parent = empty ? NULL : v->space;
+
+	for (;;) {
+		*child = pool_take(parent);
+		if (!*child)
+			return -EAGAIN;
+		switch (child_space(v, *child, rsp, empty, space)) {
+		case SPACE_FORKED:
+			return 0;
+		case SPACE_MISFIT:
+			parent = NULL;
+			pool_misfit(*child);
+			break;
+		case SPACE_NO_ROOM:
+			if ((*child)->parked && space_is_kept((*child)->space))
+				pool_misfit(*child);
+			else
+				pool_call_off(*child);
+			return -ENOMEM;
+		}
+	}
 }
 
 /* The pooled thread wakes up while the memory is forked; parent and child both go on with a new CR3. */
@@ -32,6 +60,7 @@ static int64_t hc_fork(struct vcpu *v, const struct call *c)
 		.boot_arg = c->a[0], .regions = c->a[3], .region_count = (uint32_t)c->a[4] };
 	struct vcpu *child;
 	struct space *space;
+	int error;
 
 	if (c->a[1] & ~(uint64_t)KX_FORK_EMPTY || c->a[4] > UINT32_MAX)
 		return -EINVAL;
@@ -39,15 +68,10 @@ static int64_t hc_fork(struct vcpu *v, const struct call *c)
 		return -EFAULT;
 	DTRACE_PROBE2(kxmonitor, fork_begin, v->slot, c->a[1]);
 	events_look_traced();
-	child = pool_take();
-	if (!child)
-		return -EAGAIN;
-	space = child_space(v, child, c->a[2], c->a[1] & KX_FORK_EMPTY);
+	error = child_vcpu(v, c->a[2], c->a[1] & KX_FORK_EMPTY, &child, &space);
 	vcpu_reload_cr3(v);
-	if (!space) {
-		pool_call_off(child);
-		return -ENOMEM;
-	}
+	if (error)
+		return error;
 	__atomic_fetch_add(&family.forks, 1, __ATOMIC_RELAXED);
 	pool_go(child, space, &start);
 	DTRACE_PROBE2(kxmonitor, fork_parent, v->slot, child->slot);

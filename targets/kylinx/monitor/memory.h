@@ -13,7 +13,7 @@ struct space; /* page tables of one pVM */
 struct memory_config {
 	int vm_fd;                /* KVM's */
 	uint64_t limit_bytes;     /* of frames the family may hold at once, commons and page tables included */
-	const void *image;        /* host mapping of the image file, page-aligned; NULL for none */
+	const void *image;        /* private host mapping of the image file, page-aligned; NULL for none */
 	uint64_t image_bytes;
 	const void *libos;        /* host bytes of the LibOS's ELF file */
 	uint64_t libos_bytes;
@@ -41,8 +41,15 @@ struct space *space_create(void);                   /* empty but for the shared 
 /* Child with the parent's private memory, copied at the first write on either side; the parent's tables are made anew too:
  * load space_cr3 of both before either runs. Pages around rsp are copied in advance. NULL: no memory (nothing changed). */
 struct space *space_fork(struct space *parent, uint64_t rsp);
-/* The same for a child made by space_create() that has nothing of its own yet, though its CR3 may be in use already. */
-bool space_fork_into(struct space *parent, struct space *child, uint64_t rsp);
+/* The same for a child made by space_create() that has nothing of its own yet, though its CR3 may be in use already; or for one that
+ * was kept. SPACE_MISFIT: what was kept is not as the parent is; nothing changed. After SPACE_NO_ROOM a kept one can only be destroyed. */
+enum space_fork { SPACE_FORKED, SPACE_NO_ROOM, SPACE_MISFIT };
+enum space_fork space_fork_into(struct space *parent, struct space *child, uint64_t rsp);
+/* A pVM ended: its space, in place of being destroyed, may wait for the next child of the parent, and a vCPU in it. false: it may not. */
+bool space_keep(struct space *);
+bool space_is_kept(const struct space *);
+bool space_suits(const struct space *, const struct space *parent); /* not kept, or for children of that parent (NULL: of nobody) */
+bool space_orphaned(const struct space *);           /* kept, and nobody is left whose child could have it */
 void space_destroy(struct space *);                 /* frames and tables back; the vCPU no longer runs on it */
 /* Changes by fork, by operations that take rights away, and now and then (PWT bit: a flush) by faults: compare and reload
  * after each call into this file, before the vCPU runs on. Needs EFER.NXE and CR0.WP. */

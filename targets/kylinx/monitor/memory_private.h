@@ -11,6 +11,7 @@
 #define BLOCK_FRAMES 512
 #define PIECE_FRAMES 16
 #define TABLE_ENTRIES 512
+#define IMAGE_OWN_BYTES 65536
 
 /* ---- page-table entries ---- */
 #define PTE_P (1ull << 0)
@@ -43,6 +44,7 @@ struct memory {
 	struct range fixed, vcpus, commons, arena_small, arena_large;
 	uint64_t image_gpa, image_bytes;
 	const uint8_t *image;
+	uint8_t *image_owned;  /* for each IMAGE_OWN_BYTES of it: whether they are the monitor's copy; fault.c */
 	uint32_t root_shared;  /* PML4 template: shared entries only */
 	uint64_t commons_bytes;
 	bool wake;             /* the background thread has work */
@@ -99,6 +101,7 @@ uint32_t table_of(uint64_t entry);
 uint32_t *table_refs(uint32_t table);
 uint64_t *table_stamp(uint32_t table);      /* of the operation that made it */
 uint8_t *table_heat(uint32_t table);        /* faults so far: windows grow with them */
+bool *table_as_forked(uint32_t table);      /* made for a child by a fork, and no entry was changed since: kept.c */
 bool table_sparse(uint32_t table);          /* lies in a slab that a few tables pin */
 bool tables_pressed(void);                  /* many slabs are pinned so */
 void entry_put(uint64_t entry, int level);  /* what an entry holds */
@@ -121,6 +124,7 @@ struct space {
 	unsigned stream_at;      /* the one stream_window() chose */
 	struct lineage *lineage; /* ahead.c: NULL until the first fork */
 	uint32_t ahead, early;   /* pieces copied in advance at the last fork; faults since */
+	unsigned kept;           /* tables of a pVM that ended, for the next child of its lineage: kept.c; nothing runs here */
 };
 
 static inline bool user_range(uint64_t start, uint64_t length)
@@ -134,6 +138,9 @@ static inline bool entry_of_commons(uint64_t entry)
 {
 	return entry & PTE_FOREIGN && (entry & PTE_ADDRESS) - memory.commons.gpa < memory.commons.size;
 }
+/* Tables are mostly empty, and gone through a cache line at a time. */
+static inline uint64_t any_of_eight(const uint64_t *e) { return e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]; }
+static inline bool page_is_private(uint64_t entry) { return (entry & (PTE_P | PTE_W | PTE_FOREIGN)) == (PTE_P | PTE_W); }
 static inline unsigned entry_index(uint64_t va, int level) { return va >> (12 + 9 * (level - 1)) & 511; }
 static inline uint64_t level_bytes(int level) { return 1ull << (12 + 9 * (level - 1)); }
 static inline bool shared_root_entry(unsigned i) { return i >= entry_index(KX_VA_SHARED, 4) && i < entry_index(KX_VA_KERNEL_END, 4); }
@@ -177,15 +184,27 @@ const void *any_host(uint64_t gpa);
 #define SHARE_FRAMES 128
 #define SHARE_SCANNED 1024
 struct share_plan {
-	unsigned tables, pages, scanned;
-	struct { uint64_t va; unsigned first; bool placed; } eager[SHARE_TABLES]; /* first: of the frames that its pages are copied to */
+	unsigned tables, pages, scanned, kept;
+	struct {
+		uint64_t va;
+		unsigned first, pages;  /* of the frames that its pages are copied to */
+		uint32_t kept;          /* the child's table with pages of its own to copy to, or TABLE_NONE */
+		bool placed;
+	} eager[SHARE_TABLES];
 };
-void share_plan(const struct space *parent, struct share_plan *);   /* by the parent's own thread, as the next */
+bool share_plan(const struct space *parent, const struct space *child, struct share_plan *); /* by the parent's own thread, as the next;
+	false: what the child has kept does not fit */
 void share_copy(const struct space *parent, const struct share_plan *, const uint64_t *frames);
 bool share_tables(struct space *parent, struct space *child, struct share_plan *, const uint64_t *frames); /* lock held; false: no
 	memory, the child has a part and neither lost anything */
 
+/* kept.c */
+bool kept_fits(const uint64_t *ours, const uint64_t *parents); /* tables of 4 KiB entries: ours can become a copy of the parent's by entries
+	where it has none, and by what is written to its pages */
+
 /* ahead.c; lock held */
+unsigned lineage_members(const struct space *);        /* spaces of it that are in use */
+void lineage_keep(struct space *);                     /* this one no longer is, though it stays */
 void ahead_note(struct space *, uint64_t va);          /* a fault that copied */
 unsigned ahead_frames(const struct space *parent);     /* how many ahead_copy() may want */
 unsigned ahead_copy(struct space *parent, struct space *child, uint64_t rsp, const uint64_t *frames, unsigned count); /* used */

@@ -14,7 +14,7 @@ void vcpu_wait_for_go(struct vcpu *v)
 	for (;;) {
 		uint32_t phase = __atomic_load_n(&v->phase, __ATOMIC_ACQUIRE);
 
-		if (phase == VCPU_GO)
+		if (phase == VCPU_GO || phase == VCPU_ANEW)
 			return;
 		if (phase == VCPU_PREPARE && !since)
 			since = clock_mono_ns();
@@ -44,7 +44,8 @@ void park(struct vcpu *v)
 	v->parked = false;
 	if (!family.booted || !(memory_libos()->flags & KX_LIBOS_PARKS))
 		return;
-	v->space = space_create();
+	if (!v->space)
+		v->space = space_create();
 	if (!v->space)
 		return;
 	v->entry = memory_libos()->entry_child;
@@ -53,6 +54,16 @@ void park(struct vcpu *v)
 	v->area->parked = 1;
 	v->parked = true;
 	vcpu_begin(v);
+}
+
+/* One that is not parked waits here until it has a pVM. */
+void vcpu_await(struct vcpu *v)
+{
+	if (v->parked)
+		return;
+	vcpu_wait_for_go(v);
+	vcpu_begin(v);
+	DTRACE_PROBE1(kxmonitor, fork_child, v->slot);
 }
 
 /* Something else than to ask to sleep. Not used again. */
@@ -71,12 +82,28 @@ static void stray_end(struct vcpu *v)
 	v->ended = true;
 }
 
+/* What its pVM left is of no use: again, in an empty space. */
+static bool parked_anew(struct vcpu *v)
+{
+	if (__atomic_load_n(&v->phase, __ATOMIC_ACQUIRE) != VCPU_ANEW)
+		return false;
+	__atomic_store_n(&v->kick, 0, __ATOMIC_RELAXED);
+	space_destroy(v->space);
+	v->space = NULL;
+	park(v);
+	pool_put(v);
+	vcpu_await(v);
+	return true;
+}
+
 /* A parked vCPU came out of the guest and no pVM is on it yet. All it may do is ask to sleep: whatever else is somebody's play with
  * the family's memory, and nothing that follows an exit of a pVM is done for it. Its request is looked at once, here. */
 void park_exit(struct vcpu *v, int error)
 {
 	uint64_t nr = *(const volatile uint64_t *)&v->area->hc_nr;
 
+	if (parked_anew(v))
+		return;
 	if (error == EINTR || (!error && v->run->exit_reason == KVM_EXIT_INTR))
 		__atomic_store_n(&v->kick, 0, __ATOMIC_RELAXED); /* it runs no application */
 	else if (error == EAGAIN)
@@ -86,6 +113,7 @@ void park_exit(struct vcpu *v, int error)
 		__atomic_fetch_add(&family.hypercalls[nr], 1, __ATOMIC_RELAXED);
 		vcpu_wait_for_go(v);
 		v->area->hc_ret = 0;
+		parked_anew(v);
 	} else
 		stray_end(v);
 }

@@ -56,16 +56,74 @@ int pool_start(void)
 	return r ? r : -pthread_create(&thread, NULL, maker, NULL);
 }
 
-struct vcpu *pool_take(void)
+static bool is_kept(const struct vcpu *v)
+{
+	return v->parked && space_is_kept(v->space);
+}
+
+/* Out of the idle ones; under pool_lock. */
+static struct vcpu *unlink_idle(struct vcpu **at)
+{
+	struct vcpu *v = *at;
+
+	*at = v->next_free;
+	family.free_count--;
+	family.kept -= is_kept(v);
+	return v;
+}
+
+/* It comes back to the pool by itself, in an empty space. */
+static void begin_anew(struct vcpu *v)
+{
+	vcpu_phase(v, VCPU_ANEW);
+	vcpu_kick(v);
+}
+
+/* Best is one that waits in what a sibling of the child left; one that waits for another's children is no use as it is: NULL, and it
+ * will be. Under pool_lock. */
+static struct vcpu *idle_for(const struct space *parent)
+{
+	struct vcpu **plain = NULL, **kept = NULL;
+
+	for (struct vcpu **at = &family.free; *at; at = &(*at)->next_free)
+		if (!is_kept(*at))
+			plain = plain ? plain : at;
+		else if (space_suits((*at)->space, parent))
+			return unlink_idle(at);
+		else
+			kept = at;
+	if (!plain && kept)
+		begin_anew(unlink_idle(kept));
+	return plain ? unlink_idle(plain) : NULL;
+}
+
+bool pool_may_keep(void)
+{
+	return family.booted && memory_libos()->flags & KX_LIBOS_PARKS &&
+		__atomic_load_n(&family.kept, __ATOMIC_RELAXED) < family.settings->pool / 2;
+}
+
+void pool_drop_orphans(void)
+{
+	if (!__atomic_load_n(&family.kept, __ATOMIC_RELAXED))
+		return;
+	pthread_mutex_lock(&family.pool_lock);
+	for (struct vcpu **at = &family.free; *at;)
+		if (is_kept(*at) && space_orphaned((*at)->space))
+			begin_anew(unlink_idle(at));
+		else
+			at = &(*at)->next_free;
+	pthread_mutex_unlock(&family.pool_lock);
+}
+
+struct vcpu *pool_take(const struct space *parent)
 {
 	struct vcpu *v = NULL;
 
 	pthread_mutex_lock(&family.pool_lock);
 	for (int tries = 0; family.live < family.max_pvms && !v; tries++) {
-		v = family.free;
+		v = idle_for(parent);
 		if (v) {
-			family.free = v->next_free;
-			family.free_count--;
 			family.live++;
 			break;
 		}
@@ -131,6 +189,7 @@ static void give_back(struct vcpu *v, bool was_live, bool is_new)
 	v->next_free = *at;
 	*at = v;
 	family.free_count++;
+	family.kept += is_kept(v);
 	family.live -= was_live;
 	pthread_mutex_unlock(&family.pool_lock);
 }
@@ -139,6 +198,14 @@ void pool_call_off(struct vcpu *v)
 {
 	__atomic_store_n(&v->phase, VCPU_IDLE, __ATOMIC_RELEASE);
 	give_back(v, true, false);
+}
+
+void pool_misfit(struct vcpu *v)
+{
+	pthread_mutex_lock(&family.pool_lock);
+	family.live--;
+	pthread_mutex_unlock(&family.pool_lock);
+	begin_anew(v);
 }
 
 bool pool_forget(struct vcpu *v)
@@ -150,8 +217,7 @@ bool pool_forget(struct vcpu *v)
 		at = &(*at)->next_free;
 	bool found = *at;
 	if (found) {
-		*at = v->next_free;
-		family.free_count--;
+		unlink_idle(at);
 		family.retired++;
 	}
 	pthread_mutex_unlock(&family.pool_lock);

@@ -11,14 +11,30 @@
 
 enum kind { PLAIN, SHARED, MIXED };
 
-static uint64_t any_of_eight(const uint64_t *e)
-{
-	return e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7];
-}
-
 static uint64_t all_of_eight(const uint64_t *e)
 {
 	return e[0] & e[1] & e[2] & e[3] & e[4] & e[5] & e[6] & e[7];
+}
+
+/* The child's own table for va of a former fork. */
+static uint32_t kept_table(const struct space *child, uint64_t va)
+{
+	bool writable;
+	int level;
+	uint64_t *entry = child && child->kept ? walk_find(child, va, &level, &writable) : NULL;
+
+	return entry && level == 1 ? table_at(entry) : TABLE_NONE;
+}
+
+/* Where the pages of a kept table are missing. */
+static unsigned pages_missing(const uint64_t *kept, const uint64_t *from)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < TABLE_ENTRIES; i += 8)
+		for (unsigned k = i; any_of_eight(from + i) & PTE_W && k < i + 8; k++)
+			n += page_is_private(from[k]) && !(kept[k] & PTE_HOLDS);
+	return n;
 }
 
 /* Writable private pages of a table, counted to one beyond most. *any: something is writable, if only memory that both share. */
@@ -43,52 +59,86 @@ static bool below_is_own(uint64_t entry)
 }
 
 /* The eager tables of a 1 GiB table, the highest first: stack and libraries lie there. */
-static void plan_block(struct share_plan *p, const uint64_t *entries, uint64_t base)
+/* false: the child's table for one of them does not fit. */
+static bool plan_block(struct share_plan *p, const struct space *child, const uint64_t *entries, uint64_t base)
 {
 	for (unsigned i = TABLE_ENTRIES; i-- > 0 && p->scanned < SHARE_SCANNED && p->tables < SHARE_TABLES;) {
+		const uint64_t *from;
+		uint64_t va = base + i * level_bytes(2);
+		uint32_t kept;
 		unsigned n;
 		bool any;
 
+		if (i % 8 == 7 && !any_of_eight(entries + i - 7))
+			i -= 7;
 		if (!below_is_own(entries[i]))
 			continue;
 		p->scanned++;
-		n = writable_pages(table_entries(table_of(entries[i])), EAGER_TABLE, &any);
-		if (!any || n > EAGER_TABLE || p->pages + n > SHARE_FRAMES)
+		from = table_entries(table_of(entries[i]));
+		n = writable_pages(from, EAGER_TABLE, &any);
+		if (!any || n > EAGER_TABLE)
 			continue;
+		kept = kept_table(child, va);
+		if (kept != TABLE_NONE) {
+			if (!kept_fits(table_entries(kept), from))
+				return false;
+			n = pages_missing(table_entries(kept), from);
+		}
+		if (p->pages + n > SHARE_FRAMES)
+			continue;
+		p->kept += kept != TABLE_NONE;
 		p->eager[p->tables].placed = false;
-		p->eager[p->tables].va = base + i * level_bytes(2);
+		p->eager[p->tables].va = va;
+		p->eager[p->tables].kept = kept;
+		p->eager[p->tables].pages = n;
 		p->eager[p->tables++].first = p->pages;
 		p->pages += n;
 	}
+	return true;
 }
 
-void share_plan(const struct space *parent, struct share_plan *p)
+bool share_plan(const struct space *parent, const struct space *child, struct share_plan *p)
 {
 	const uint64_t *root = table_entries(parent->root), *entries;
 
-	p->tables = p->pages = p->scanned = 0;
+	p->tables = p->pages = p->scanned = p->kept = 0;
 	for (unsigned i = TABLE_ENTRIES / 2; i-- > 0;) {
+		if (i % 8 == 7 && !any_of_eight(root + i - 7))
+			i -= 7;
 		if (shared_root_entry(i) || !below_is_own(root[i]))
 			continue;
 		entries = table_entries(table_of(root[i]));
-		for (unsigned k = TABLE_ENTRIES; k-- > 0;)
-			if (below_is_own(entries[k]))
-				plan_block(p, table_entries(table_of(entries[k])), i * level_bytes(4) + k * level_bytes(3));
+		for (unsigned k = TABLE_ENTRIES; k-- > 0;) {
+			if (k % 8 == 7 && !any_of_eight(entries + k - 7))
+				k -= 7;
+			if (below_is_own(entries[k]) &&
+			    !plan_block(p, child, table_entries(table_of(entries[k])), i * level_bytes(4) + k * level_bytes(3)))
+				return false;
+		}
 	}
+	return !child || p->kept == child->kept;
 }
 
 void share_copy(const struct space *parent, const struct share_plan *p, const uint64_t *frames)
 {
 	for (unsigned i = 0; i < p->tables; i++) {
+		const uint64_t *entries, *kept = p->eager[i].kept == TABLE_NONE ? NULL : table_entries(p->eager[i].kept);
 		unsigned used = p->eager[i].first;
-		const uint64_t *entries;
 		bool writable;
 		int level;
 
 		entries = walk_find(parent, p->eager[i].va, &level, &writable);
-		for (unsigned k = 0; k < TABLE_ENTRIES; k++)
-			if ((entries[k] & (PTE_W | PTE_FOREIGN)) == PTE_W)
-				memcpy(frame_host(frames[used++]), frame_host(entries[k] & PTE_ADDRESS), KX_PAGE);
+		for (unsigned k = 0; k < TABLE_ENTRIES; k++) {
+			if (k % 8 == 0 && !(any_of_eight(entries + k) & PTE_W)) {
+				k += 7;
+				continue;
+			}
+			if (page_is_private(entries[k])) {
+				uint64_t to = kept && kept[k] & PTE_HOLDS ? kept[k] & PTE_ADDRESS : frames[used++];
+
+				memcpy(frame_host(to), frame_host(entries[k] & PTE_ADDRESS), KX_PAGE);
+			}
+		}
 	}
 }
 
@@ -137,13 +187,33 @@ static bool protect(struct space *parent, const struct share_plan *p, uint64_t e
 	if (kind == PLAIN || level == 2)
 		return true;
 	entries = table_entries(table_of(entry));
-	for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+	for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
+		if (i % 8 == 0 && !any_of_eight(entries + i)) {
+			i += 7;
+			continue;
+		}
 		if (entries[i] & PTE_W && !protect(parent, p, entries[i], va + i * level_bytes(level - 1), level - 1))
 			return false;
+	}
 	return true;
 }
 
 /* The child's table for an eager one of the parent's. */
+static void fill_kept(uint64_t *to, const uint64_t *from, const uint64_t *frames)
+{
+	for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
+		if (i % 8 == 0 && !any_of_eight(from + i)) {
+			i += 7;
+			continue;
+		}
+		if (to[i] & PTE_HOLDS || !(from[i] & PTE_HOLDS))
+			continue;
+		to[i] = page_is_private(from[i]) ? *frames++ | (from[i] & ~PTE_ADDRESS) : from[i];
+		if (to[i] == from[i])
+			entry_get(from[i], 1);
+	}
+}
+
 static void fill_eager(uint64_t *to, const uint64_t *from, const uint64_t *frames)
 {
 	for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
@@ -167,33 +237,37 @@ static void fill_eager(uint64_t *to, const uint64_t *from, const uint64_t *frame
 	}
 }
 
-static uint64_t share_entry(struct share_plan *, const uint64_t *frames, uint64_t *from, uint64_t va, int level, bool *failed);
+static uint64_t share_entry(struct share_plan *, const uint64_t *frames, uint64_t *from, uint64_t kept, uint64_t va, int level, bool *failed);
 
-static void share_level(struct share_plan *p, const uint64_t *frames, uint64_t *from, uint64_t *to, uint64_t va, int level, bool *failed)
+/* fresh: to is not filled in yet. */
+static void share_level(struct share_plan *p, const uint64_t *frames, uint64_t *from, uint64_t *to, bool fresh, uint64_t va, int level,
+	bool *failed)
 {
 	for (unsigned i = 0; i < TABLE_ENTRIES; i += 8)
-		if (!any_of_eight(from + i))
-			memset(to + i, 0, 64);
-		else
+		if (!any_of_eight(from + i)) {
+			if (fresh)
+				memset(to + i, 0, 64);
+		} else {
 			for (unsigned k = i; k < i + 8; k++)
-				to[k] = share_entry(p, frames, &from[k], va + k * level_bytes(level), level, failed);
+				to[k] = share_entry(p, frames, &from[k], fresh ? 0 : to[k], va + k * level_bytes(level), level, failed);
+		}
 }
 
-/* The child's entry for va from the parent's. *failed: no memory; what there is so far holds together. */
-static uint64_t share_entry(struct share_plan *p, const uint64_t *frames, uint64_t *from, uint64_t va, int level, bool *failed)
+/* The child's entry for va from the parent's; kept: the one it has, which fits. *failed: no memory; what there is so far holds together. */
+static uint64_t share_entry(struct share_plan *p, const uint64_t *frames, uint64_t *from, uint64_t kept, uint64_t va, int level, bool *failed)
 {
 	uint64_t *entries;
 	uint32_t table;
 
 	if (!(*from & PTE_HOLDS) || *failed)
-		return 0;
+		return kept;
 	if (kind_of(p, *from, va, level) != MIXED) {
 		if (!(*from & PTE_LARGE && *from & PTE_FOREIGN))
 			*from &= ~PTE_W;
 		entry_get(*from, level);
 		return *from;
 	}
-	table = table_new(true, false);
+	table = kept ? table_of(kept) : table_new(true, false);
 	if (table == TABLE_NONE) {
 		*failed = true;
 		return 0;
@@ -202,19 +276,21 @@ static uint64_t share_entry(struct share_plan *p, const uint64_t *frames, uint64
 	if (level == 2) {
 		int i = eager_within(p, va, 2);
 
-		fill_eager(table_entries(table), entries, frames + p->eager[i].first);
+		(kept ? fill_kept : fill_eager)(table_entries(table), entries, frames + p->eager[i].first);
+		*table_as_forked(table) = true;
 		p->eager[i].placed = true;
 	} else {
-		share_level(p, frames, entries, table_entries(table), va, level - 1, failed);
+		share_level(p, frames, entries, table_entries(table), !kept, va, level - 1, failed);
+		*table_as_forked(table) = true;
 	}
-	return table_gpa(table) | PTE_TABLE;
+	return kept ? kept : table_gpa(table) | PTE_TABLE;
 }
 
 /* Frames of tables that there was no memory for. */
 static void put_unplaced(const struct share_plan *p, const uint64_t *frames)
 {
 	for (unsigned i = 0; i < p->tables; i++) {
-		unsigned end = i + 1 < p->tables ? p->eager[i + 1].first : p->pages;
+		unsigned end = p->eager[i].first + p->eager[i].pages;
 
 		for (unsigned k = p->eager[i].first; k < end && !p->eager[i].placed; k++)
 			frame_put(frames[k]);
@@ -232,7 +308,7 @@ bool share_tables(struct space *parent, struct space *child, struct share_plan *
 			failed = true;
 	from = table_entries(parent->root);
 	for (unsigned i = 0; i < TABLE_ENTRIES; i++)
-		to[i] = shared_root_entry(i) ? from[i] : share_entry(p, frames, &from[i], i * level_bytes(4), 4, &failed);
+		to[i] = shared_root_entry(i) ? from[i] : share_entry(p, frames, &from[i], to[i], i * level_bytes(4), 4, &failed);
 	put_unplaced(p, frames);
 	return !failed;
 }

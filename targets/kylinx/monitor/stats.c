@@ -18,8 +18,8 @@ void stats_memory(struct json *j)
 
 void stats_vcpus(struct json *j)
 {
-	json_add(j, "{\"live\":%u,\"pooled\":%u,\"made\":%llu,\"recycled\":%llu,\"forks\":%llu,\"spawns\":%llu,\"exits\":%llu}",
-		family.live, family.free_count, (unsigned long long)family.made, (unsigned long long)family.recycled,
+	json_add(j, "{\"live\":%u,\"pooled\":%u,\"kept\":%u,\"made\":%llu,\"recycled\":%llu,\"forks\":%llu,\"spawns\":%llu,\"exits\":%llu}",
+		family.live, family.free_count, family.kept, (unsigned long long)family.made, (unsigned long long)family.recycled,
 		(unsigned long long)family.forks, (unsigned long long)family.spawns, (unsigned long long)family.exits);
 }
 

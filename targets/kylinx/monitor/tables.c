@@ -26,7 +26,7 @@
 
 enum slab_state { SLAB_UNUSED, SLAB_READY, SLAB_CURRENT, SLAB_FULL, SLAB_ZAPPING };
 struct slab { uint16_t live, next, capacity, touched; uint8_t state; bool dirty; }; /* touched: pages the host has found memory for */
-struct table { uint32_t refs; uint8_t heat; uint64_t stamp; };
+struct table { uint32_t refs; uint8_t heat; bool as_forked; uint64_t stamp; };
 
 static struct slab slabs[SLABS_MAX];
 static struct table *tables;
@@ -44,6 +44,7 @@ uint32_t table_of(uint64_t entry) { return (uint32_t)(((entry & PTE_ADDRESS) - b
 uint32_t *table_refs(uint32_t table) { return &tables[table].refs; }
 uint64_t *table_stamp(uint32_t table) { return &tables[table].stamp; }
 uint8_t *table_heat(uint32_t table) { return &tables[table].heat; }
+bool *table_as_forked(uint32_t table) { return &tables[table].as_forked; }
 uint64_t tables_live(void) { return live; }
 
 static bool is_sparse(const struct slab *s) { return s->state == SLAB_FULL && s->live <= s->capacity / 8; }

@@ -417,7 +417,10 @@ static bool pvm_finish(struct vcpu *v)
 	pthread_mutex_lock(&v->space_lock);
 	v->space = NULL;
 	pthread_mutex_unlock(&v->space_lock);
-	space_destroy(space);
+	bool kept = !v->killed_by_monitor && pool_may_keep() && space_keep(space);
+	if (!kept)
+		space_destroy(space);
+	pool_drop_orphans();
 	family_pvm_ended(v);
 	if (v->spawn_pages)
 		memory_slot_area_release(v->slot);
@@ -433,8 +436,11 @@ static bool pvm_finish(struct vcpu *v)
 	int r = reset(v);
 	if (r)
 		die("vCPU %u: cannot be cleared: %s", v->slot, strerror(-r));
+	v->space = kept ? space : NULL;
 	park(v);
 	pool_put(v);
+	if (kept)
+		pool_drop_orphans();         /* the last who could have used it may have ended before it was in the pool */
 	return true;
 }
 
@@ -455,11 +461,7 @@ static void *vcpu_thread(void *arg)
 	park(v);
 	pool_put(v);
 	for (;;) {
-		if (!v->parked) {
-			vcpu_wait_for_go(v);
-			vcpu_begin(v);
-			DTRACE_PROBE1(kxmonitor, fork_child, v->slot);
-		}
+		vcpu_await(v);
 		while (!v->ended) {
 			if (__atomic_load_n(&v->affinity_due, __ATOMIC_RELAXED))
 				affinity_apply(v);

@@ -93,7 +93,7 @@ uint32_t table_renew(uint32_t old, int level, bool demote)
 		const uint64_t *f = from + i;
 
 		memcpy(to + i, f, 64);
-		if (f[0] | f[1] | f[2] | f[3] | f[4] | f[5] | f[6] | f[7])
+		if (any_of_eight(f))
 			for (unsigned k = i; k < i + 8; k++)
 				if (from[k] && !(level == 4 && shared_root_entry(k)))
 					to[k] = entry_copy(from[k], level, share, demote);
@@ -164,6 +164,8 @@ uint64_t *walk_own(struct space *s, uint64_t va, int level, bool *fresh)
 		}
 		entry = &table_entries(table_of(*entry))[entry_index(va, at - 1)];
 	}
+	if (level == 1)
+		*table_as_forked(table_at(entry)) = false;
 	return entry;
 }
 

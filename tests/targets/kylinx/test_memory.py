@@ -19,7 +19,7 @@ PARTS = (
     "fault",
     "cow",
     "fork",
-    "ahead",
+    "ahead", "kept",
 )
 SKIPPED = 77
 

@@ -1,7 +1,7 @@
 /* A program's memory map: its segments, its interpreter's, a stack; made aside, so that a failure changes nothing. */
 #include "mm.h"
 
-#define STACK_MAX 0x20000000ul   /* what there is above mmap's addresses */
+#define STACK_MAX 0x20000000ul   /* what there is above mmap's addresses: KX_USER_MMAP_TOP */
 #define STACK_MIN 0x20000ul
 
 /* The trampolines of patched text lie behind the last segment. */

@@ -58,9 +58,9 @@ static u64 choose_address(const struct mm *mm, const struct map_request *q, u64 
 	u64 hint = PAGE_DOWN(q->addr);
 	if (hint && range_allowed(hint, hint + length) && region_range_free(mm, hint, hint + length))
 		return hint;
-	u64 below = q->flags & MAP_32BIT ? LOW_4G_END : mm->mmap_top;
-	/* large anonymous memory on large pages */
-	if (!q->file && q->length >= LARGE_PAGE) {
+	bool large = !q->file && q->length >= LARGE_PAGE;
+	u64 below = q->flags & MAP_32BIT ? LOW_4G_END : large ? KX_USER_LARGE_TOP : mm->mmap_top;
+	if (large) { /* on large pages */
 		u64 start = place_find(mm, length, LARGE_PAGE, below);
 		if (start)
 			return start;
