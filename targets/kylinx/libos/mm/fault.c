@@ -7,6 +7,12 @@
 #define FAULT_EXEC 16
 #define STACK_GUARD_BYTES 0x100000ul /* Linux' stack_guard_gap */
 #define PAGE_FAULT 14
+/* out of memory: how often it is tried again; when a child ends for it; for how long without one, at most; when it is another want */
+#define STARVING_LOOK_NS 1000000ul
+#define STARVING_CHILD_NS 10000000ul
+#define STARVING_ALONE_NS 100000000ul
+#define STARVING_MOST_NS 5000000000ul
+#define STARVING_OVER_NS 10000000000ul
 
 struct exception { u8 signo, code; };
 /* by vector; code 0: SI_KERNEL, without an address */
@@ -93,11 +99,50 @@ static int exception_code(const struct kx_frame *f)
 	return exceptions[f->vector].code;
 }
 
+/* The youngest child that lives ends, if none is about to: it has done the least, and much of what it holds it was given by a fork.
+ * (Linux takes the largest; nobody here knows who that is.) false: there is none. */
+static bool child_ends(const struct proc *p)
+{
+	struct proc *youngest = NULL;
+	bool one_ends = false;
+	lock(&family.tree);
+	list_for_each(n, &p->children) {
+		struct proc *child = list_entry(n, struct proc, sibling);
+		if (child->zombie)
+			continue;
+		one_ends |= child->killed;
+		youngest = child;
+	}
+	if (youngest && !one_ends) {
+		klog("process %u: out of memory: its child %u ends", p->pid, youngest->pid);
+		signal_send_proc(youngest, SIGKILL, NULL);
+	}
+	unlock(&family.tree);
+	return youngest;
+}
+
+/* The family's memory is used up: for a while that of others may come back, then a child's does. false: nothing helps. */
+static bool wait_for_memory(struct proc *p)
+{
+	u64 now = now_mono_ns();
+	if (now - p->starving_since > STARVING_OVER_NS)
+		p->starving_since = now;
+	u64 waited = now - p->starving_since;
+	if (waited > STARVING_CHILD_NS && !child_ends(p) && waited > STARVING_ALONE_NS)
+		return false;
+	if (waited > STARVING_MOST_NS)
+		return false;
+	task_sleep(now + STARVING_LOOK_NS, false);
+	return true;
+}
+
 static void application_fault(struct kx_frame *f)
 {
 	if (f->vector == PAGE_FAULT) {
 		int code = 0, signo = mm_fault(f->cr2, f->error, &code);
 		current->proc->minor_faults++;
+		if (signo == SIGKILL && f->error & KX_ERROR_NO_MEMORY && wait_for_memory(current->proc))
+			return; /* the instruction again */
 		if (signo == SIGKILL) {
 			klog("process %u: out of memory at %lx", current->proc->pid, f->cr2);
 			signal_send_proc(current->proc, SIGKILL, NULL);
