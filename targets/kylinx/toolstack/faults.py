@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Mapping as Dict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ _ROWS = (
     ("r13", "r14", "r15"),
 )
 _MOST_FRAMES = 64
+_DEEPEST_BYTES = 64 << 20  # of a frame pointer above the stack pointer, for the LibOS to follow it
 
 
 def _number(value: object) -> int:
@@ -70,12 +72,27 @@ class Fault:
         frames = list(self.backtrace)
         if self.registers.get("rip") is not None and frames[:1] != [self.registers["rip"]]:
             frames.insert(0, self.registers["rip"])
+        sure = self._frames_known(frames, symbols)
         if frames:
-            lines.append("  backtrace:")
+            lines.append(
+                f"  backtrace{' (?: a guess, found by searching the stack)' * (sure < len(frames))}:"
+            )
         for number, address in enumerate(frames):
             told = symbols.describe(address, self.maps, returned_to=number > 0)
-            lines.append(f"   #{number:<2} {address:#014x} {told}".rstrip())
+            lines.append(f"   #{number:<2} {address:#014x} {'' if number < sure else '? '}{told}".rstrip())
         return "\n".join(lines)
+
+    def _frames_known(self, frames: Sequence[int], symbols: Symbols) -> int:
+        """How many frames, from the first, are certain. The LibOS follows frame pointers where they lead
+        somewhere, else it takes what looks like a return address on the stack, and does not say which: so a
+        frame counts as known if every function below it keeps a frame pointer."""
+        rbp, rsp = self.registers.get("rbp", 0), self.registers.get("rsp", 0)
+        if rbp % 8 or not rsp <= rbp < rsp + _DEEPEST_BYTES:
+            return 1
+        for number, address in enumerate(frames):
+            if not symbols.keeps_frame(address, self.maps, returned_to=number > 0):
+                return number + 1
+        return len(frames)
 
 
 def _signal_name(number: int) -> str:

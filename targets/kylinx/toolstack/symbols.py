@@ -15,7 +15,12 @@ from targets.kylinx.image.elf import Elf
 from targets.kylinx.image.reader import Entry
 from vocabulary.errors import TargetError
 
-_PLACE = re.compile(r"\((/[^\s+()]+)\+(0x[0-9a-f]+)\)")
+_PLACE = re.compile(
+    r"(?P<frame>^ +#\d+ 0x[0-9a-f]+ )?\((?P<path>/[^\s+()]+)\+(?P<offset>0x[0-9a-f]+)\)", re.MULTILINE
+)
+# endbr64, push %rbp, mov %rsp,%rbp in either encoding: how compilers begin a function with a frame pointer
+_FRAME = re.compile(rb"(?:\xf3\x0f\x1e\xfa)?\x55(?:\x48\x89\xe5|\x48\x8b\xec)")
+_LONGEST_START = 8
 _NAMED = ("STT_FUNC", "STT_NOTYPE", "STT_GNU_IFUNC", "STT_LOOS")
 
 
@@ -44,14 +49,29 @@ class _Table:
                 return self._name(offset - load.offset + load.vaddr, back)
         return ""
 
-    def _name(self, vaddr: int, back: int) -> str:
-        at = bisect_right(self.starts, vaddr - back) - 1
+    def keeps_frame_at(self, offset: int, back: int) -> bool:
+        """Whether the function there begins as one that keeps a frame pointer, and has set it up."""
+        for load in self.elf.loads:
+            if load.offset <= offset < load.offset + load.file_bytes:
+                vaddr = offset - load.offset + load.vaddr
+                at = self._symbol(vaddr - back)
+                if at is None:
+                    return False
+                start = self.starts[at] - load.vaddr + load.offset
+                begins = _FRAME.match(self.elf.data[start : start + _LONGEST_START])
+                return begins is not None and offset >= start + begins.end()
+        return False
+
+    def _symbol(self, vaddr: int) -> int | None:
+        at = bisect_right(self.starts, vaddr) - 1
         if at < 0:
-            return ""
-        end, name = self.symbols[at]
-        if end > self.starts[at] and vaddr - back >= end:
-            return ""
-        return f"{name}+{vaddr - self.starts[at]:#x}"
+            return None
+        end, _ = self.symbols[at]
+        return None if end > self.starts[at] and vaddr >= end else at
+
+    def _name(self, vaddr: int, back: int) -> str:
+        at = self._symbol(vaddr - back)
+        return "" if at is None else f"{self.symbols[at][1]}+{vaddr - self.starts[at]:#x}"
 
 
 def _read_table(data: bytes, where: str) -> _Table | None:
@@ -91,14 +111,26 @@ class Symbols:
         name = table.name_at(at, back=1 if returned_to else 0) if table else ""
         return f"{name} ({mapping.path}+{at:#x})" if name else f"({mapping.path or 'anonymous'}+{at:#x})"
 
-    def annotate(self, text: str) -> str:
-        """``text`` with names put before what the monitor writes as ``(/path+0xoffset)``."""
-        return _PLACE.sub(lambda place: self._named(place[1], int(place[2], 16)) + place[0], text)
+    def keeps_frame(self, address: int, maps: Sequence[Mapping], *, returned_to: bool = False) -> bool:
+        """Whether the function at ``address`` keeps a frame pointer, so that it leads to who called it."""
+        mapping = next((m for m in maps if m.start <= address < m.end), None)
+        table = self._table(mapping.path) if mapping else None
+        if mapping is None or table is None:
+            return False
+        return table.keeps_frame_at(address - mapping.start + mapping.offset, 1 if returned_to else 0)
 
-    def _named(self, path: str, offset: int) -> str:
+    def annotate(self, text: str) -> str:
+        """``text`` with names put before what the monitor writes as ``(/path+0xoffset)``; frames of its
+        backtraces but the first are marked as guesses, since it does not say how they were found."""
+        return _PLACE.sub(self._named, text)
+
+    def _named(self, place: re.Match[str]) -> str:
+        frame, path, offset = place["frame"] or "", place["path"], int(place["offset"], 16)
+        later = bool(frame) and not frame.lstrip().startswith("#0 ")
         table = self._table(path)
-        name = table.name_at(offset) if table else ""
-        return f"{name} " if name else ""
+        name = table.name_at(offset, back=1 if later else 0) if table else ""
+        told = f"{name} " if name else ""
+        return f"{frame}{'? ' if later else ''}{told}({path}+{place['offset']})"
 
     def _table(self, path: str) -> _Table | None:
         if path not in self._tables:
