@@ -59,7 +59,7 @@ void park(struct vcpu *v)
 /* One that is not parked waits here until it has a pVM. */
 void vcpu_await(struct vcpu *v)
 {
-	if (v->parked)
+	if (v->parked || v->live)
 		return;
 	vcpu_wait_for_go(v);
 	vcpu_begin(v);
@@ -92,7 +92,6 @@ static bool parked_anew(struct vcpu *v)
 	v->space = NULL;
 	park(v);
 	pool_put(v);
-	vcpu_await(v);
 	return true;
 }
 

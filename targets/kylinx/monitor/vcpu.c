@@ -461,8 +461,8 @@ static void *vcpu_thread(void *arg)
 	park(v);
 	pool_put(v);
 	for (;;) {
-		vcpu_await(v);
 		while (!v->ended) {
+			vcpu_await(v);
 			if (__atomic_load_n(&v->affinity_due, __ATOMIC_RELAXED))
 				affinity_apply(v);
 			run_once(v);

@@ -75,17 +75,37 @@ struct vcpu *machine_parked(unsigned n)
 	return v && v->parked ? v : NULL;
 }
 
+/* Parked ones that are to begin anew do: their threads would. */
+void machine_settle(void)
+{
+	for (uint32_t slot = 0; slot < family.vcpu_count; slot++) {
+		struct vcpu *v = family.vcpus[slot];
+
+		if (!v || v->phase != VCPU_ANEW)
+			continue;
+		run_error = EINTR;
+		run_once(v);
+		FUZZ_CHECK(v->phase == VCPU_IDLE && !v->live);
+		if (!v->parked)
+			v->cr3 = 0;
+	}
+}
+
 /* The pool has those that are idle and can be used, each once; the counts are of those that live. */
 void machine_pool_check(void)
 {
-	uint32_t live = 0, idle = 0;
+	uint32_t live = 0, idle = 0, kept = 0;
+
+	machine_settle();
 
 	for (uint32_t slot = 0; slot < family.vcpu_count; slot++)
 		live += family.vcpus[slot]->live;
 	for (struct vcpu *v = family.free; v; v = v->next_free) {
 		FUZZ_CHECK(!v->live && !v->ended && v->phase != VCPU_GO && ++idle <= family.free_count);
 		FUZZ_CHECK(!v->parked || v->space);
+		kept += v->parked && space_is_kept(v->space);
 	}
+	FUZZ_CHECK(kept == family.kept);
 	FUZZ_CHECK(idle == family.free_count && live == family.live && live + idle + family.retired == family.vcpu_count);
 }
 
@@ -104,6 +124,7 @@ void machine_retire_all(void)
 	machine_park(0);
 	family.free = NULL;
 	family.free_count = family.vcpu_count;
+	family.kept = 0;
 	family.live = 0;
 	family.retired = 0;
 	family.generation = 1;
