@@ -1,6 +1,7 @@
 /* The monitor under a guest that may do anything: hypercalls with any arguments, region tables, faults, exceptions, kicks, host
  * files, memory that changes during a call. Input: operations, one byte each, then what they need (see the table below). */
 #include <linux/kvm.h>
+#include <poll.h>
 #include "machine.h"
 
 #define STEPS_MOST 160
@@ -272,7 +273,9 @@ static void op_hostfs(struct input *in, struct vcpu *v)
 		uint8_t name = take8(in);
 		char *path = i ? r->path2 : r->path;
 
-		if (name < 0xc0)
+		if (name == 0xff) /* no NUL anywhere */
+			memset(path, 'a', sizeof r->path);
+		else if (name < 0xc0)
 			strcpy(path, names[name % (sizeof names / sizeof *names)]);
 		else
 			for (name %= 64; name && left(in); name--)
@@ -307,8 +310,6 @@ static void op_report(struct input *in, struct vcpu *v)
 	v->area->hc_arg[0] = kind % 5;
 	v->area->hc_arg[1] = KX_VA_COMMONS + BUFFER_AT;
 	v->area->hc_arg[2] = kind & 0x40 ? sizeof *f + take16(in) : left(in) % 200;
-	if (!(kind & 0x80))
-		op_write(&(struct input){ (uint8_t[]){ BUFFER_AT & 0xff, BUFFER_AT >> 8, 0 }, NULL }, v);
 	for (uint32_t i = 0; !(kind & 0x80) && i < v->area->hc_arg[2] && i < 200; i++)
 		machine_window()[BUFFER_AT + i] = take8(in);
 	call(v, KX_HC_REPORT);
@@ -329,9 +330,14 @@ static void op_toolstack(struct input *in, struct vcpu *v)
 		PACKET("stats\0id=3"), PACKET("log\0id=4"), PACKET("kill\0id=5\0slot=1\0force=1"), PACKET("kill\0id=7\0slot=0"),
 		PACKET("spawn\0id=6\0program=/a\0arg=a"), PACKET("window\0id=8\0console=0\0rows=3\0cols=5") };
 #undef PACKET
+	struct pollfd set[4];
 	uint8_t which = take8(in) % 8;
+	uint32_t n = console_poll_set(set, 4);
 
 	(void)v;
+	for (uint32_t i = 0; i < n; i++)
+		set[i].revents = POLLIN;
+	console_poll_done(set, n);
 	control_packet(packets[which].text, packets[which].bytes, 0);
 	control_stats_tick();
 	control_drain();

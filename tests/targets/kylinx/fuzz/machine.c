@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <elf.h>
 #include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
 #include "machine.h"
 
 #define HELD_MOST 8
@@ -18,6 +19,7 @@
 static pthread_mutex_t *held[HELD_MOST];
 static unsigned held_count;
 static bool exact;                       /* only what memory_commons() gave out may be touched */
+static bool left_early;                  /* the monitor left during this input */
 sigjmp_buf machine_gone;
 
 /* ---- locks: one thread, so that one taken twice would wait for ever ---- */
@@ -57,6 +59,7 @@ int fuzz_nanosleep(const struct timespec *t, struct timespec *rest)
 {
 	(void)rest;
 	FUZZ_CHECK(t->tv_nsec >= 0 && t->tv_nsec < 1000000000);
+	machine_settle(); /* other threads' turn */
 	return 0;
 }
 
@@ -79,6 +82,7 @@ void fuzz_exit(int status) __attribute__((noreturn));
 void fuzz_exit(int status)
 {
 	held_count = 0;
+	left_early = true;
 	siglongjmp(machine_gone, status + 1);
 }
 
@@ -140,6 +144,8 @@ void machine_exact(bool on)
 		__asan_poison_memory_region(memory.commons.host, memory.commons_bytes);
 	else
 		__asan_unpoison_memory_region(memory.commons.host, memory.commons_bytes);
+	/* behind its end the host has memory, reserved: nothing would tell */
+	__asan_poison_memory_region(memory.commons.host + memory.commons_bytes, KX_PAGE);
 }
 
 uint8_t *machine_window(void)
@@ -184,8 +190,9 @@ static void machine_make(void)
 	static char libos[200], image[200];
 	struct kx_image_header h = { .magic = "KXIMAGE1", .version = KX_IMAGE_VERSION, .bytes = MACHINE_IMAGE_PAGES * KX_PAGE };
 	const char *why = "";
-	char *end;
+	char *end, function[100];
 
+	__sanitizer_symbolize_pc(__builtin_return_address(0), "%f", function, sizeof function); /* its process and pipes stay: have them */
 	files_open(&s);
 	end = strrchr(s.share[0].host, '/');
 	snprintf(libos, sizeof libos, "%.*s/libos", (int)(end - s.share[0].host), s.share[0].host);
@@ -222,8 +229,10 @@ void machine_begin(void)
 		made = true;
 	}
 	memory.limit = MACHINE_MEMORY / KX_PAGE;
+	machine_exact(false);
 	machine_retire_all();
 	memset(memory.commons.host, 0, 4 * WINDOW);
+	memset(memory.commons.host + BLOCK_BYTES - 8, 0xff, 8); /* a frame's link that leads on, at the very end */
 	family.fast_faults = true;
 	control_connect();
 	files_begin();
@@ -273,7 +282,9 @@ void machine_end(void)
 	memory.commons_bytes = BLOCK_BYTES;
 	tables_check();
 	control_drain();
-	control_connect(); /* again, where the monitor hung up: as many descriptors as before */
 	files_end();
+	control_connect(); /* again, where the monitor hung up: as many descriptors as before */
+	files_closed(left_early);
+	left_early = false;
 	FUZZ_CHECK(!held_count);
 }

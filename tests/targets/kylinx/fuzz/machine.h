@@ -26,6 +26,7 @@ extern sigjmp_buf machine_gone;          /* the monitor left: set by who lets it
 
 /* machine_vcpu.c */
 void machine_pool_check(void);
+void machine_settle(void);               /* vCPUs that are to wait in a new space do */
 void machine_enter(struct vcpu *);       /* before its registers are set: the first time it gets those to begin with */
 int machine_kvm_run(void);
 /* One run of the guest: what KVM_RUN gives is in v->run already; error: its errno. */
@@ -44,6 +45,7 @@ void tables_baseline(void);              /* what is used now is not the inputs' 
 void files_begin(void);                  /* the shares, as they are at first */
 void files_open(struct settings *);
 void files_end(void);                    /* what was opened is closed; what lies outside is as it was */
+void files_closed(bool);                 /* and it is really closed; true: but for what was in hand when the monitor left */
 void files_console(void);
 void guest_writes(void);                 /* if a race is due */
 bool guest_poisoned(const void *, size_t); /* not asked for by memory_commons() */

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -125,14 +126,6 @@ void files_open(struct settings *s)
 		;
 }
 
-static int lowest_free(void)
-{
-	int fd = dup(console_in);
-
-	close(fd);
-	return fd;
-}
-
 void files_begin(void)
 {
 	if (changed) {
@@ -142,7 +135,8 @@ void files_begin(void)
 	}
 	memset(races, 0, sizeof races);
 	FUZZ_CHECK(!ftruncate(console_in, 0) && pwrite(console_in, "input\n", 6, 0) == 6 && !lseek(console_in, 0, SEEK_SET));
-	lowest = lowest_free();
+	lowest = dup(console_in);
+	close(lowest);
 }
 
 void files_console(void)
@@ -179,7 +173,12 @@ void files_end(void)
 		console_release(machine_console[i]);
 	if (changed)
 		canary();
-	FUZZ_CHECK(lowest_free() == lowest);
+}
+
+void files_closed(bool left_early)
+{
+	for (int fd = lowest; fd < lowest + 64; fd++)
+		FUZZ_CHECK(fcntl(fd, F_GETFD) < 0 || (left_early && !close(fd)));
 }
 
 /* ---- the calls ---- */
@@ -325,6 +324,19 @@ ssize_t fuzz_readlinkat(int fd, const char *name, char *to, size_t room)
 	FUZZ_CHECK(where(fd) && !*name && !guest_poisoned(to, room));
 	guest_writes();
 	return readlinkat(fd, name, to, room);
+}
+
+/* What lies behind a packet, of longer ones before it, is not the packet's. */
+ssize_t fuzz_recvmsg(int fd, struct msghdr *m, int flags)
+{
+	const struct iovec *to = m->msg_iov;
+	ssize_t n;
+
+	__asan_unpoison_memory_region(to->iov_base, to->iov_len);
+	n = recvmsg(fd, m, flags);
+	if (n >= 0)
+		__asan_poison_memory_region((char *)to->iov_base + n, to->iov_len - (size_t)n);
+	return n;
 }
 
 int fuzz_poll(struct pollfd *set, nfds_t n, int timeout)

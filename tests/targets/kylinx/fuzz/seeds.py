@@ -2,11 +2,10 @@
 
 ``python -m tests.targets.kylinx.fuzz.seeds FOLDER``. The kept corpus grew from these."""
 
+import ctypes
 import random
 import struct
 import sys
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from targets.kylinx import abi
@@ -48,9 +47,9 @@ def a_life(rng: random.Random) -> bytes:
     steps = [region(0, 1, 8, 5, 1, bytes([2]) + (30000).to_bytes(4, "little")), region(2, 0, 40, 3, 0)]
     steps.append(bytes([OBJECT, 0, 0, 63]) + struct.pack("<64H", *range(32, 96)))
     steps.append(region(3, 9, 30, rng.choice([1, 3]), rng.choice([2, 3]), bytes([0, 0])))
-    if rng.random() < 0.5:
-        steps.append(bytes([REGION, 0, 6, 13, 3, 0x80, 0, 6, 3]))
-        steps += [touch(0, True, 3, page) for page in range(0, 1500, 31)]
+    if rng.random() < 0.5:  # so large, and touched in such order, that there are 2 MiB entries
+        steps.append(bytes([REGION, 0, 6, 13, 3, 0x84, 0, 6, 3]))
+        steps += [touch(0, True, 1, page) for page in (0, 16, 80, 336, 512, 1024, 1030)]
     for _ in range(rng.randrange(4, 50)):
         which, page, who = rng.randrange(4), rng.randrange(40), rng.randrange(4)
         steps.append(
@@ -82,6 +81,32 @@ def files(rng: random.Random) -> bytes:
             hostfs(op, path, share, rng.choice([0, 1, 2, 0o101]), rng.randrange(4), rng.random() < 0.5)
         )
     return bytes([rng.randrange(4)]) + b"".join(steps)
+
+
+def told(text: bytes) -> bytes:
+    """The toolstack asks for statistics, the LibOS answers."""
+    return bytes([0, TOOLSTACK, 0, 2, REPORT, 0, 2]) + text
+
+
+def logged(text: bytes) -> bytes:
+    """The LibOS says a line, the toolstack asks for the log."""
+    ask = bytes([TOOLSTACK, 0, 3]).ljust(200, b"\0")  # op_report takes what is left but for hundreds
+    return bytes([0, REPORT, 0, 0]) + text + ask
+
+
+def refused(pages: int, prot: int, kind: int, source: bytes = b"") -> bytes:
+    """A region of which no page may ever be mapped, or not all; some are touched."""
+    asked = touch(0, True, 0, 0) + touch(0, False, 0, pages // 2) + touch(0, False, 0, pages - 1, 2)
+    return bytes([0]) + region(0, 1, pages, prot, kind, source) + asked
+
+
+def at_the_end() -> list[bytes]:
+    """The LibOS's stack, and a frame's link, partly behind the end of the commons, which are 2 MiB."""
+    small = bytes([0, 5])
+    top = (abi.KX_VA_COMMONS + (2 << 20) + ctypes.sizeof(abi.Frame) - 16).to_bytes(8, "little")
+    faults = bytes([AREA, 0, 2, 1]) + top + bytes([FAULT, 0, 0]) + 3 * small + b"\0"
+    dies = bytes([EXIT, 0, 4, 2]) + 2 * small + bytes([3, 8])
+    return [b"\0" + faults, b"\0" + dies]
 
 
 def elf(program: Path, head: int) -> bytes:
@@ -116,37 +141,51 @@ def libos() -> bytes:
     return head.ljust(600, b"\1")
 
 
-def made(folder: Path) -> dict[str, list[Callable[[], bytes]]]:
+def made(folder: Path) -> dict[str, list[bytes]]:
     rng = random.Random(1)
-    interpreter = Path("/lib64/ld-linux-x86-64.so.2")
+    programs = (Path(sys.executable), Path("/lib64/ld-linux-x86-64.so.2"))
+    answers = (
+        b'{"a": [1, -2.5, true, false, null, "b\\n\xc3\xa9"], "c": {}}',
+        b'{"unsupported":{},"x":[[],{"y":"z"}]}',
+    )
     return {
-        "elf": [partial(elf, p, n) for p in (Path(sys.executable), interpreter) for n in (64, 1400)],
+        "elf": [elf(program, head) for program in programs for head in (64, 1400)],
         "image": [
-            lambda: image(folder, {"/a": b"a"}),
-            lambda: image(folder, {"/a": b"a", "/d/b": b"b" * 5000, "/d/c": b"", "/d/e/f": b"f"}),
+            image(folder, {"/a": b"a"}),
+            image(folder, {"/a": b"a", "/d/b": b"b" * 5000, "/d/c": b"", "/d/e/f": b"f"}),
         ],
-        "libos_load": [libos],
-        "hypercall": [lambda: a_life(rng)] * 40 + [lambda: files(rng)] * 20,
+        "libos_load": [libos()],
+        "hypercall": [a_life(rng) for _ in range(40)]
+        + [files(rng) for _ in range(20)]
+        + [told(a) for a in answers]
+        + [
+            logged(b'a "line" of \\ \x01 \xff'),
+            refused(8, 7, 0),  # written and executed
+            refused(40, 5, 1, bytes([20]) + (163000).to_bytes(4, "little")),  # beyond the image
+            *at_the_end(),
+        ],
         "control_socket": [
-            lambda: packets(
+            packets(
                 "hello\0id=1\0", "list\0from=0\0", "stats\0id=3\0", "log\0", "kill\0slot=0\0force=1\0", "\0"
             ),
-            lambda: packets(
+            packets(
                 "spawn\0id=5\0program=/a\0arg=a\0arg=b\0env=K=V\0cwd=/\0uid=7\0tty=1\0stdin=0\0keep=1\0",
                 "window\0console=0\0rows=1\0cols=2\0",
                 "kill\0slot=1\0",
             ),
-            lambda: packets("spawn\0program=/b\0arg=" + "x" * 400 + "\0", "destroy\0"),
+            packets("spawn\0program=/b\0arg=" + "x" * 400 + "\0", "destroy\0"),
+            packets("list\0" + "a\0" * 5000),  # more fields than there may be
         ],
     }
 
 
 def main() -> None:
     top = Path(sys.argv[1])
-    for target, makers in made(top).items():
-        (top / target).mkdir(parents=True, exist_ok=True)
-        for k, make in enumerate(makers):
-            (top / target / f"seed{k}").write_bytes(make())
+    top.mkdir(parents=True, exist_ok=True)
+    for target, inputs in made(top).items():
+        (top / target).mkdir(exist_ok=True)
+        for k, data in enumerate(inputs):
+            (top / target / f"seed{k}").write_bytes(data)
 
 
 if __name__ == "__main__":

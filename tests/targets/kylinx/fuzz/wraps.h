@@ -22,6 +22,7 @@
 #define unlinkat fuzz_unlinkat
 #define ftruncate fuzz_ftruncate
 #define readlinkat fuzz_readlinkat
+#define recvmsg fuzz_recvmsg
 #ifndef FUZZ_COMMONS_C
 #define memory_commons fuzz_memory_commons
 #endif
