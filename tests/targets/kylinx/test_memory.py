@@ -19,7 +19,8 @@ PARTS = (
     "fault",
     "cow",
     "fork",
-    "ahead", "kept",
+    "ahead",
+    "kept",
 )
 SKIPPED = 77
 
