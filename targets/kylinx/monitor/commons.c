@@ -2,8 +2,6 @@
  * of page tables that every space's root points to; entries are only ever added there. */
 #include <errno.h>
 #include <stdlib.h>
-#include <linux/kvm.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include "memory_private.h"
 
@@ -129,18 +127,15 @@ static const char *map_shared(const struct memory_config *config)
 
 int memory_init(const struct memory_config *config, const char **why)
 {
-	/* slabs of tables are zapped one by one, not with all the rest of the VM; KVM_X86_QUIRK_SLOT_ZAP_ALL */
-	struct kvm_enable_cap quirk = { .cap = KVM_CAP_DISABLE_QUIRKS2, .args = { 1 << 7 } };
 	uint64_t commons = config->limit_bytes < KX_COMMONS_MAX ? config->limit_bytes : KX_COMMONS_MAX;
 	int error;
 
-	memory.vm_fd = config->vm_fd;
 	memory.limit = config->limit_bytes / KX_PAGE;
 	memory.next_gpa = 4 * GIB;
-	ioctl(memory.vm_fd, KVM_ENABLE_CAP, &quirk); /* where it is unknown, a zap costs more */
-	ioctl(memory.vm_fd, KVM_SET_NR_MMU_PAGES, 16384ul);
 	*why = "no memory for the family's address ranges";
-	error = range_reserve(&memory.fixed, FIXED_BYTES, 2 * MIB);
+	error = memory_add_vm(config->vm_fd, config->shadow_pages);
+	if (!error)
+		error = range_reserve(&memory.fixed, FIXED_BYTES, 2 * MIB);
 	if (!error)
 		error = range_reserve(&memory.vcpus, (uint64_t)KX_MAX_SLOTS * KX_VCPU_STRIDE, 4 * MIB);
 	if (!error)

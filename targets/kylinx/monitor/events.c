@@ -9,6 +9,7 @@
 
 #define NOTIFY_PORT_AFTER 8              /* waits: those that live shortly need none */
 #define NOTIFY_PORT_DONE UINT32_MAX
+#define NOTIFY_PORTS_OWN 128             /* in a pVM's own VM: KVM looks through them one by one */
 #define NOP 0x90
 #define BREAKPOINT 0xcc
 
@@ -41,17 +42,24 @@ static void wake(struct vcpu *v)
 		return;                          /* as full as can be: it wakes anyway */
 }
 
-/* A pVM that has waited a few times gets a port: KVM itself then writes its eventfd, which costs the notifier a tenth of a
- * hypercall. KVM has room for some hundreds; the rest are notified by hypercall. */
-static void take_port(struct vcpu *v)
+/* By which those in that VM notify v. */
+static int make_port(int vm_fd, const struct vcpu *v)
 {
 	struct kvm_ioeventfd port = { .addr = KX_PORT_NOTIFY, .len = 4, .fd = v->wake_fd, .datamatch = v->slot,
 		.flags = KVM_IOEVENTFD_FLAG_PIO | KVM_IOEVENTFD_FLAG_DATAMATCH };
 
+	return ioctl(vm_fd, KVM_IOEVENTFD, &port);
+}
+
+/* A pVM that has waited a few times gets a port: KVM itself then writes its eventfd, which costs the notifier a tenth of a
+ * hypercall. KVM has room for some hundreds; the rest are notified by hypercall. Where each pVM has a VM of its own, the port is
+ * made in the VM of who writes to it, when that first comes out to the monitor. */
+static void take_port(struct vcpu *v)
+{
 	if (v->waits == NOTIFY_PORT_DONE || ++v->waits < NOTIFY_PORT_AFTER)
 		return;
 	v->waits = NOTIFY_PORT_DONE;
-	if (!ioctl(family.vm_fd, KVM_IOEVENTFD, &port))
+	if (family.settings->vm_per_pvm || !make_port(family.vm_fd, v))
 		__atomic_fetch_or(&memory_boot()->notify_port[v->slot / 64], 1ull << v->slot % 64, __ATOMIC_RELEASE);
 }
 
@@ -122,6 +130,15 @@ int64_t events_notify(struct vcpu *v, uint64_t slot)
 	told(v->slot, target->slot);
 	wake(target);
 	return 0;
+}
+
+void events_notify_port(struct vcpu *v, uint32_t slot)
+{
+	const struct vcpu *target = family_vcpu(slot);
+
+	if (target && family.settings->vm_per_pvm && v->ports < NOTIFY_PORTS_OWN && !make_port(v->vm_fd, target))
+		v->ports++;
+	events_notify(v, slot);
 }
 
 int64_t events_kick(uint64_t slot)

@@ -1,4 +1,4 @@
-/* A family: its VM, supervisor tables, boot page; starting programs in it; its end. */
+/* A family: KVM, supervisor tables, boot page; starting programs in it; its end. */
 #include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -33,11 +33,9 @@ static void open_kvm(void)
 	for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
 		if (ioctl(family.kvm_fd, KVM_CHECK_EXTENSION, needed[i].capability) <= 0)
 			die("this KVM lacks KVM_CAP_%s: a newer kernel is needed", needed[i].name);
-	do
-		family.vm_fd = ioctl(family.kvm_fd, KVM_CREATE_VM, 0);
-	while (family.vm_fd < 0 && errno == EINTR);
+	family.vm_fd = vm_create();
 	if (family.vm_fd < 0)
-		die("KVM_CREATE_VM: %s", strerror(errno));
+		die("KVM_CREATE_VM: %s", strerror(-family.vm_fd));
 	family.kvm_kind = !access("/sys/module/kvm_pvm", F_OK) ? "pvm" : !access("/sys/module/kvm_intel", F_OK) ? "vmx" :
 		!access("/sys/module/kvm_amd", F_OK) ? "svm" : "unknown";
 }
@@ -71,8 +69,8 @@ static void read_cpuid(void)
 		if (e->function == 7 && !e->index)
 			e->ebx |= fsgsbase;
 	}
-	family.max_pvms = family.settings->pvms;
-	if (limit && family.max_pvms + family.settings->pool > limit) {
+	family.max_pvms = vm_most_pvms();
+	if (!family.settings->vm_per_pvm && limit && family.max_pvms + family.settings->pool > limit) {
 		family.max_pvms = limit > family.settings->pool ? limit - family.settings->pool : 1;
 		log_line("KVM has %u vCPUs a VM: at most %u pVMs", limit, family.max_pvms);
 	}
@@ -199,6 +197,7 @@ void family_open(struct settings *s)
 	open_kvm();
 	read_cpuid();
 	config.vm_fd = family.vm_fd;
+	config.shadow_pages = vm_shadow_pages();
 	config.limit_bytes = s->memory_bytes;
 	config.image = map_image(s->image, &config.image_bytes);
 	config.libos = map_file("LibOS", s->libos, &config.libos_bytes);

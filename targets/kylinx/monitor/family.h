@@ -1,4 +1,4 @@
-/* The monitor of a family: its KVM VM, its vCPUs (one a pVM, called slots), consoles, shares and control socket. */
+/* The monitor of a family: its KVM VM or VMs, its vCPUs (one a pVM, called slots), consoles, shares and control socket. */
 #ifndef KX_FAMILY_H
 #define KX_FAMILY_H
 #include <linux/kvm.h>
@@ -22,22 +22,25 @@ struct settings {
 	struct share_option share[KX_MAX_SHARES];
 	uint32_t shares;
 	uint64_t memory_bytes;
-	uint32_t pvms, cpus, pool;
+	uint32_t pvms, cpus, pool;           /* pvms: 0, not given */
 	int control_fd, stats_fd, ready_fd;
 	bool keep, tty, no_confine, debug, quiet, no_shutdown_faults;
+	bool vm_per_pvm;                     /* each vCPU in a KVM VM of its own */
 	char **env;                          /* K=V, NULL-ended */
 	uint32_t envc;
 	char **program;                      /* what follows --, NULL-ended */
 };
 void settings_parse(struct settings *, int argc, char **argv); /* exits with 125 on a mistake */
 
-/* ---- vCPUs: vcpu.c, pool.c, trap.c ------------------------------------------------------------------------------- */
+#define PVMS_DEFAULT 1000
+
+/* ---- vCPUs: vm.c, vcpu.c, pool.c, trap.c ------------------------------------------------------------------------- */
 enum vcpu_phase { VCPU_IDLE, VCPU_PREPARE, VCPU_GO, VCPU_ANEW }; /* PREPARE: awake and watching for GO; back to IDLE when called off;
 	ANEW: parked, to be parked again in an empty space */
 
 struct vcpu {
 	uint32_t slot;
-	int fd;
+	int fd, vm_fd;
 	struct kvm_run *run;
 	struct kx_vcpu *area;                /* host view of the slot's first page */
 	uint64_t kernel_va;                  /* its supervisor page: LSTAR stub's frame, TSS, exception stack */
@@ -49,6 +52,7 @@ struct vcpu {
 	uint32_t kick;                       /* look at the application's state as soon as possible */
 	uint32_t waiting;                    /* in KX_HC_WAIT */
 	int wake_fd;                         /* eventfd: what it sleeps on there */
+	uint32_t ports;                      /* made in its own VM, if it has one: those it notifies by */
 	uint32_t waits;                      /* until it has a port to be notified by; NOTIFY_PORT_DONE: it has, or cannot */
 	uint32_t ending;                     /* the monitor wants it ended: taken at the next exit */
 	struct vcpu *next_free;
@@ -86,6 +90,11 @@ struct pvm_start {
 	bool root, spawn_pages;
 };
 
+int vm_create(void);                               /* descriptor, or -errno */
+unsigned long vm_shadow_pages(void);               /* that a VM may have */
+uint32_t vm_most_pvms(void);                       /* exits with 125 when so many as were asked for do not fit */
+int vm_enter(struct vcpu *);                       /* its VM, its descriptor, its run page; -errno, then vm_leave */
+void vm_leave(struct vcpu *);                      /* it does not run again: its VM goes, if it is its own */
 int vcpu_create(uint32_t slot);                    /* -errno */
 void vcpu_begin(struct vcpu *);                    /* its registers for the pVM to come */
 void park(struct vcpu *);                          /* park.c: its own thread: idle, in the guest if it may be */
@@ -184,6 +193,7 @@ int events_open(struct vcpu *);                             /* -errno */
 void events_look_traced(void);                              /* whether somebody watches ipc_notify */
 int64_t events_wait(struct vcpu *, uint32_t seen, uint64_t deadline); /* events.c */
 int64_t events_notify(struct vcpu *, uint64_t slot);
+void events_notify_port(struct vcpu *, uint32_t slot);      /* written to, and KVM did not take it */
 int64_t events_kick(uint64_t slot);
 int64_t events_timer(struct vcpu *, uint64_t deadline);
 bool events_timer_due(struct vcpu *);                       /* true: it was due, attention is set */

@@ -11,7 +11,8 @@
 struct space; /* page tables of one pVM */
 
 struct memory_config {
-	int vm_fd;                /* KVM's */
+	int vm_fd;                /* KVM's; the first, if there are to be more */
+	unsigned long shadow_pages; /* at most so many shadow page tables in it (KVM_SET_NR_MMU_PAGES) */
 	uint64_t limit_bytes;     /* of frames the family may hold at once, commons and page tables included */
 	const void *image;        /* private host mapping of the image file, page-aligned; NULL for none */
 	uint64_t image_bytes;
@@ -21,6 +22,11 @@ struct memory_config {
 /* Makes the arena, loads the LibOS, maps text, rodata, data, boot pages and image in the shared subtree. 0 or -errno, with
  * the reason in *why. */
 int memory_init(const struct memory_config *, const char **why);
+
+/* A further VM, whose vCPUs see the same memory: it gets all memslots that there are and will be. 0 or -errno. */
+int memory_add_vm(int vm_fd, unsigned long shadow_pages);
+void memory_remove_vm(int vm_fd);                   /* before it is closed */
+uint32_t memory_vms(void);
 
 struct kx_boot *memory_boot(void);                 /* host view of KX_VA_BOOT */
 const struct kx_libos_header *memory_libos(void);

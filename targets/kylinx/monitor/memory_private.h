@@ -12,6 +12,8 @@
 #define PIECE_FRAMES 16
 #define TABLE_ENTRIES 512
 #define IMAGE_OWN_BYTES 65536
+#define SLAB_MEMSLOT 1024 /* id of the first slab's memslot; ranges use those below */
+#define SLABS_MAX 8192
 
 /* ---- page-table entries ---- */
 #define PTE_P (1ull << 0)
@@ -37,7 +39,6 @@ struct range {
 
 struct memory {
 	pthread_mutex_t lock;  /* all of the metadata; data are zeroed and copied outside where a page is worth it */
-	int vm_fd;
 	uint64_t limit, used, peak; /* frames of 4 KiB */
 	uint32_t next_memslot;
 	uint64_t next_gpa;
@@ -68,7 +69,7 @@ static inline void memory_uncharge(uint64_t frames) { memory.used -= frames; }
 
 int range_reserve(struct range *, uint64_t size, uint64_t step); /* 0 or -errno */
 int range_grow(struct range *, uint64_t bytes);                  /* memslots for at least so many from its start */
-int memslot_set(uint32_t id, uint64_t gpa, uint64_t bytes, const void *host, bool read_only);
+int memslot_set(uint32_t id, uint64_t gpa, uint64_t bytes, const void *host, bool read_only); /* memslots.c: in every VM; no bytes: none */
 uint64_t gpa_reserve(uint64_t size);
 void *host_reserve(uint64_t size, uint64_t alignment);           /* NULL */
 

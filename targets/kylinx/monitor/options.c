@@ -18,11 +18,12 @@ static const char usage[] =
 	"  --keep                  no first program; stay until 'destroy' on the control socket\n"
 	"  --stats-fd N            statistics as JSON at the end      --quiet  no reports of faults on stderr\n"
 	"  --debug                 log on stderr (also: KX_DEBUG=1)   --no-confine  for debugging only\n"
+	"  --vm-per-pvm            each pVM in a KVM VM of its own (fewer fit: see README.md)\n"
 	"  --no-shutdown-faults    page faults always by the exception stub\n"
 	"exit status: the program's (128 + signal), 125 set-up trouble, 126/127 the program cannot be run\n";
 
 enum { LIBOS = 256, IMAGE, SHARE, MEMORY, PVMS, CPUS, HOSTNAME, CONTROL, CONTROL_FD, READY_FD, KEEP, POOL, CWD, ENV, TTY,
-	STATS_FD, NO_CONFINE, DEBUG, QUIET, NO_SHUTDOWN, HELP };
+	STATS_FD, NO_CONFINE, DEBUG, QUIET, NO_SHUTDOWN, VM_PER_PVM, HELP };
 
 static const struct option options[] = {
 	{ "libos", 1, NULL, LIBOS }, { "image", 1, NULL, IMAGE }, { "share", 1, NULL, SHARE }, { "memory", 1, NULL, MEMORY },
@@ -30,7 +31,8 @@ static const struct option options[] = {
 	{ "control-fd", 1, NULL, CONTROL_FD }, { "ready-fd", 1, NULL, READY_FD }, { "keep", 0, NULL, KEEP },
 	{ "pool", 1, NULL, POOL }, { "cwd", 1, NULL, CWD }, { "env", 1, NULL, ENV }, { "tty", 0, NULL, TTY },
 	{ "stats-fd", 1, NULL, STATS_FD }, { "no-confine", 0, NULL, NO_CONFINE }, { "debug", 0, NULL, DEBUG },
-	{ "quiet", 0, NULL, QUIET }, { "no-shutdown-faults", 0, NULL, NO_SHUTDOWN }, { "help", 0, NULL, HELP }, { 0 } };
+	{ "quiet", 0, NULL, QUIET }, { "no-shutdown-faults", 0, NULL, NO_SHUTDOWN }, { "vm-per-pvm", 0, NULL, VM_PER_PVM },
+	{ "help", 0, NULL, HELP }, { 0 } };
 
 static uint64_t number(const char *name, const char *text, uint64_t least, uint64_t most)
 {
@@ -90,6 +92,7 @@ static void one(struct settings *s, int option, const char *name, char *text)
 	case DEBUG: s->debug = true; break;
 	case QUIET: s->quiet = true; break;
 	case NO_SHUTDOWN: s->no_shutdown_faults = true; break;
+	case VM_PER_PVM: s->vm_per_pvm = true; break;
 	case HELP:
 		fputs(usage, stdout);
 		exit(0);
@@ -103,7 +106,7 @@ void settings_parse(struct settings *s, int argc, char **argv)
 {
 	int index = 0, option;
 
-	*s = (struct settings){ .control_fd = -1, .stats_fd = -1, .ready_fd = -1, .pvms = 1000, .pool = 4, .cwd = "/",
+	*s = (struct settings){ .control_fd = -1, .stats_fd = -1, .ready_fd = -1, .pool = 4, .cwd = "/",
 		.hostname = "kylinx", .debug = getenv("KX_DEBUG") && *getenv("KX_DEBUG") };
 	s->env = calloc((size_t)argc + 1, sizeof *s->env);
 	if (!s->env)

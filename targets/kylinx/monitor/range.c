@@ -1,8 +1,6 @@
 /* Ranges of guest-physical memory: an address reservation on both sides, memslots added as it fills. */
 #include <errno.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <linux/kvm.h>
 #include "memory_private.h"
 
 struct memory memory = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -36,14 +34,6 @@ uint64_t gpa_reserve(uint64_t size)
 
 	memory.next_gpa += (size + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
 	return gpa;
-}
-
-int memslot_set(uint32_t id, uint64_t gpa, uint64_t bytes, const void *host, bool read_only)
-{
-	struct kvm_userspace_memory_region r = { .slot = id, .guest_phys_addr = gpa, .memory_size = bytes,
-		.userspace_addr = (uint64_t)host, .flags = read_only ? KVM_MEM_READONLY : 0 };
-
-	return ioctl(memory.vm_fd, KVM_SET_USER_MEMORY_REGION, &r) ? -errno : 0;
 }
 
 int range_reserve(struct range *r, uint64_t size, uint64_t step)

@@ -28,6 +28,9 @@ static const uint32_t ioctls[] = {
 	KVM_SET_XSAVE, KVM_SET_MSRS, KVM_SET_DEVICE_ATTR, KVM_CHECK_EXTENSION, KVM_IOEVENTFD,
 };
 
+/* With a VM for each pVM; KVM_CREATE_VM besides, for the ordinary type alone. */
+static const uint32_t ioctls_of_vms[] = { KVM_ENABLE_CAP, KVM_SET_NR_MMU_PAGES };
+
 #define PROGRAM_MOST 256
 struct program { struct sock_filter at[PROGRAM_MOST]; unsigned short n; };
 
@@ -64,12 +67,20 @@ static void block(struct program *p, int nr, uint8_t length)
 
 static void ioctl_block(struct program *p)
 {
-	uint8_t count = sizeof ioctls / sizeof *ioctls;
+	const bool vms = family.settings->vm_per_pvm;
+	const uint8_t count = sizeof ioctls / sizeof *ioctls, more = sizeof ioctls_of_vms / sizeof *ioctls_of_vms;
 
-	block(p, SYS_ioctl, (uint8_t)(2 + 2 * count));
+	block(p, SYS_ioctl, (uint8_t)(2 + 2 * count + (vms ? 2 * more + 4 : 0)));
 	load(p, ARG(1));
 	for (uint8_t i = 0; i < count; i++)
 		equal_allow(p, ioctls[i]);
+	for (uint8_t i = 0; vms && i < more; i++)
+		equal_allow(p, ioctls_of_vms[i]);
+	if (vms) {
+		add(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, KVM_CREATE_VM, 0, 3));
+		load(p, ARG(2));
+		equal_allow(p, 0);
+	}
 	give(p, SECCOMP_RET_KILL_PROCESS);
 }
 

@@ -141,7 +141,7 @@ int selftest(struct vcpu *v)
 	if (host == MAP_FAILED)
 		return -errno;
 	build(host);
-	if (ioctl(family.vm_fd, KVM_SET_USER_MEMORY_REGION, &r)) {
+	if (ioctl(v->vm_fd, KVM_SET_USER_MEMORY_REGION, &r)) {
 		error = -errno;
 	} else if (!vcpu_set_lstar(v, VA_KERNEL + STUBS_AT + (STUB_VECTORS - 1) * STUB_BYTES)) {
 		family.tsc_exact = tsc_is_the_hosts(v);
@@ -154,7 +154,7 @@ int selftest(struct vcpu *v)
 		error = -EIO;
 	}
 	r.memory_size = 0;
-	ioctl(family.vm_fd, KVM_SET_USER_MEMORY_REGION, &r);
+	ioctl(v->vm_fd, KVM_SET_USER_MEMORY_REGION, &r);
 	munmap(host, PAGES * KX_PAGE);
 	return error;
 }

@@ -1,7 +1,7 @@
 /* Page-table pages, in slabs with a memslot each.
  *
  * A shadow-paging KVM does not look again at a page it knows as a table, so a table page is used once; when no table of a slab is
- * alive any more, its memslot is deleted and added again (only what KVM derived from it goes) and its pages are new. A thread of
+ * alive any more, its memslot is deleted and added again in every VM (only what KVM derived from it goes) and its pages are new. A thread of
  * its own does that and keeps slabs ready, off the path of fork. Copies of tables (made by forks and writes after them) die
  * young and come from slabs apart, larger ones as they are recycled often; slabs that a few long-lived tables pin all the same are
  * emptied by the next fork (table_sparse). */
@@ -14,8 +14,6 @@
 #define SLAB_TABLES 256
 #define SLAB_FEW 64           /* of them used for tables that are not copies */
 #define SLAB_BYTES (SLAB_TABLES * KX_PAGE)
-#define SLABS_MAX 8192
-#define SLAB_MEMSLOT 1024     /* id of slab 0's; other ranges use those below */
 #define READY_LOW 3
 #define READY_POPULATED 4     /* recycled slabs beyond these give their memory back */
 #define AHEAD 32              /* pages of a slab for copies that get memory before they are wanted */

@@ -162,21 +162,15 @@ static uint64_t lstar_for(struct vcpu *v)
 
 static int make_kvm_vcpu(struct vcpu *v)
 {
-	static uint32_t run_bytes;
 	struct kvm_xcrs xcrs = { .nr_xcrs = 1, .xcrs[0] = { .xcr = 0, .value = family.xcr0 } };
+	int r = vm_enter(v);
 
-	v->fd = ioctl(family.vm_fd, KVM_CREATE_VCPU, (unsigned long)v->slot);
-	if (v->fd < 0)
-		return -errno;
-	if (!run_bytes)
-		run_bytes = (uint32_t)ioctl(family.kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
-	v->run = mmap(NULL, run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
-	if (v->run == MAP_FAILED)
-		return -errno;
+	if (r)
+		return r;
 	if (ioctl(v->fd, KVM_SET_CPUID2, family.cpuid))
 		return -errno;
 	v->run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
-	int r = reset(v);
+	r = reset(v);
 	/* CR4.OSXSAVE before XCR0; by ioctl, as nothing runs yet */
 	if (!r && ioctl(v->fd, KVM_SET_SREGS, vcpu_sregs(v)))
 		r = -errno;
@@ -187,6 +181,8 @@ static int make_kvm_vcpu(struct vcpu *v)
 	clear_tsc_offset(v);
 	if (!v->slot) {
 		r = selftest(v);
+		if (!r && family.settings->vm_per_pvm && !family.tsc_exact)
+			die("--vm-per-pvm needs KVM's control of the TSC's offset (Linux 5.16): the clocks of VMs would differ without");
 		if (!r)
 			r = reset(v);
 	}
@@ -305,7 +301,7 @@ static void notify_exit(struct vcpu *v, uint32_t port)
 	}
 	memcpy(&slot, (uint8_t *)v->run + v->run->io.data_offset, sizeof slot);
 	if (port == KX_PORT_NOTIFY && v->run->io.size == sizeof slot && v->run->io.count == 1)
-		events_notify(v, slot);
+		events_notify_port(v, slot);
 }
 
 static void port_exit(struct vcpu *v)
@@ -469,8 +465,10 @@ static void *vcpu_thread(void *arg)
 			if (__atomic_load_n(&v->ending, __ATOMIC_ACQUIRE) && !v->ended)
 				vcpu_end(v, "killed from the control socket");
 		}
-		if (!v->space || !pvm_finish(v))
+		if (!v->space || !pvm_finish(v)) {
+			vm_leave(v);
 			return NULL;
+		}
 	}
 }
 
@@ -495,6 +493,7 @@ int vcpu_create(uint32_t slot)
 	pthread_once(&once, catch_signal);
 	pthread_mutex_init(&v->space_lock, NULL);
 	v->slot = slot;
+	v->fd = v->vm_fd = -1;
 	r = memory_slot_area(slot, false);
 	v->area = r ? NULL : memory_commons(KX_VA_VCPUS + (uint64_t)slot * KX_VCPU_STRIDE, KX_PAGE);
 	v->kernel_va = v->area ? memory_kernel_data(1, &host) : 0;
@@ -507,15 +506,21 @@ int vcpu_create(uint32_t slot)
 	fill_kernel_page(v);
 	r = events_open(v);
 	r = r ? r : make_kvm_vcpu(v);
-	if (r)
+	if (r) {
+		vm_leave(v);
+		if (v->wake_fd >= 0)
+			close(v->wake_fd);
 		return r;                        /* the slot's number is not tried again */
+	}
 	__atomic_store_n(&family.vcpus[slot], v, __ATOMIC_RELEASE); /* its thread puts it into the pool: from then on it may be woken */
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, THREAD_STACK);
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	r = -pthread_create(&thread, &attributes, vcpu_thread, v);
 	pthread_attr_destroy(&attributes);
-	if (r)
+	if (r) {
 		__atomic_store_n(&family.vcpus[slot], NULL, __ATOMIC_RELEASE);
+		vm_leave(v);
+	}
 	return r;
 }

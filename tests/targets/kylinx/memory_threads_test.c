@@ -1,5 +1,6 @@
 /* Several vCPUs of a family at once: each forks, hands children to the others, writes and checks, while tables are recycled
- * underneath. Each page carries owner and generation; at the end frames must be back at their start. */
+ * underneath. Each page carries owner and generation; at the end frames must be back at their start. With "each" as the second
+ * argument they are in a VM each, and every few rounds in a new one: one VM must not know as a table what another has made new. */
 #include <pthread.h>
 #include "memory_vm.h"
 
@@ -9,6 +10,7 @@
 #define STACK 0x7f7fffe00000ull
 #define THREADS 4
 #define QUEUE 8
+#define ROUNDS_A_VM 12
 
 struct child { struct space *space; uint64_t stamp; };
 static struct child queue[QUEUE];
@@ -18,6 +20,7 @@ static uint64_t rounds = 400;
 static struct kx_region regions[64];
 static uint32_t region_count;
 static int kvm, vm;
+static bool each;
 
 static bool put(struct child c)
 {
@@ -71,6 +74,29 @@ static void live(struct child c, uint64_t mine, uint64_t *seed)
 	space_destroy(c.space);
 }
 
+/* The vCPU of this thread goes, and one in a VM of its own comes. It keeps its supervisor page. */
+static void move_to_new_vm(bool first)
+{
+	struct kvm_sregs sregs = t.sregs;
+	size_t bytes = (size_t)ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+
+	if (!first) {
+		munmap(t.run, bytes);
+		close(t.vcpu);
+		memory_remove_vm(t.vm);
+		close(t.vm);
+	}
+	t.vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	CHECK(t.vm >= 0 && !memory_add_vm(t.vm, 4096));
+	if (first) {
+		vm_vcpu(0);
+		return;
+	}
+	t.cr3 = 0;
+	vm_make_vcpu(0);
+	t.sregs = sregs;
+}
+
 static void *thread(void *number)
 {
 	uint64_t id = (uint64_t)number, seed = 0x9e3779b97f4a7c15 * id, generation = 0;
@@ -82,9 +108,13 @@ static void *thread(void *number)
 	t.known = id & 1;
 	memcpy(t.regions, regions, sizeof regions);
 	t.count = region_count;
-	if (id > 1)
+	if (id > 1 && each)
+		move_to_new_vm(true);
+	else if (id > 1)
 		vm_vcpu(id);
 	for (uint64_t i = 0; i < rounds; i++) {
+		if (each && i % ROUNDS_A_VM == ROUNDS_A_VM - 1)
+			move_to_new_vm(false);
 		uint64_t stamp = id << 56 | ++generation << 24;
 
 		CHECK(store(p, HEAP, stamp, PAGES(1), HEAP_PAGES) == DONE && store(p, STACK, stamp, PAGES(1), 8) == DONE);
@@ -115,6 +145,7 @@ int main(int argc, char **argv)
 
 	if (argc > 1)
 		rounds = strtoull(argv[1], NULL, 0);
+	each = argc > 2 && !strcmp(argv[2], "each");
 	vm_init(1024ull << 20);
 	region(HEAP, HEAP_PAGES, RW, KX_REGION_ANON);
 	region(STACK, 16, RW, KX_REGION_ANON);
@@ -129,7 +160,8 @@ int main(int argc, char **argv)
 	for (uint64_t id = 2; id <= THREADS; id++)
 		pthread_join(threads[id], NULL);
 	memory_statistics(&after);
-	printf("frames %+ld, zaps %lu\n", (long)(after.frames_used - before.frames_used), after.zaps);
+	printf("frames %+ld, zaps %lu, VMs %u\n", (long)(after.frames_used - before.frames_used), after.zaps, memory_vms());
+	CHECK(memory_vms() == (each ? THREADS : 1) && after.zaps);
 	/* the supervisor page of each further vCPU stays */
 	CHECK(after.frames_used - before.frames_used == THREADS - 1);
 	printf("ok\n");

@@ -59,18 +59,24 @@ static inline struct kx_region *region(uint64_t start, uint64_t pages, uint32_t 
 	return &t.regions[i];
 }
 
-static inline void vm_vcpu(unsigned long number)
+static inline void vm_make_vcpu(unsigned long number)
 {
 	struct { struct kvm_cpuid2 head; struct kvm_cpuid_entry2 entry[128]; } cpuid = { .head.nent = 128 };
-	struct kvm_segment text = { .limit = ~0u, .selector = 0x33, .type = 11, .present = 1, .dpl = 3, .s = 1, .l = 1, .g = 1 }, data = text;
-	uint64_t va, tss, *gdt;
-	void *host;
 
 	t.vcpu = ioctl(t.vm, KVM_CREATE_VCPU, number);
 	CHECK(t.vcpu >= 0);
 	t.run = mmap(NULL, (size_t)ioctl(t.kvm, KVM_GET_VCPU_MMAP_SIZE, 0), PROT_READ | PROT_WRITE, MAP_SHARED, t.vcpu, 0);
 	CHECK(!ioctl(t.kvm, KVM_GET_SUPPORTED_CPUID, &cpuid) && !ioctl(t.vcpu, KVM_SET_CPUID2, &cpuid));
 	t.run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
+}
+
+static inline void vm_vcpu(unsigned long number)
+{
+	struct kvm_segment text = { .limit = ~0u, .selector = 0x33, .type = 11, .present = 1, .dpl = 3, .s = 1, .l = 1, .g = 1 }, data = text;
+	uint64_t va, tss, *gdt;
+	void *host;
+
+	vm_make_vcpu(number);
 	va = memory_kernel_text(1, &host);
 	CHECK(va);
 	gdt = host;
@@ -115,6 +121,7 @@ static inline void vm_init(uint64_t limit)
 	for (uint64_t i = 1; i < t.image_bytes / KX_PAGE; i++)
 		*(uint64_t *)(t.image + PAGES(i)) = 0xbeef0000 + i;
 	config.vm_fd = t.vm;
+	config.shadow_pages = 16384;
 	config.image = t.image;
 	config.image_bytes = t.image_bytes;
 	if (memory_init(&config, &why)) {

@@ -9,6 +9,7 @@ HERE = Path(__file__).parent
 MONITOR = HERE.parents[2] / "targets" / "kylinx" / "monitor"
 PARTS = (
     "range",
+    "memslots",
     "share",
     "arena",
     "tables",
@@ -49,6 +50,7 @@ def test_one_vcpu(tmp_path: Path, seed: str) -> None:
     assert _run(program, "300", "700", seed).startswith("ok")
 
 
-def test_many_vcpus(tmp_path: Path) -> None:
+@pytest.mark.parametrize("vms", ["one", "each"])
+def test_many_vcpus(tmp_path: Path, vms: str) -> None:
     program = build_memory_program("memory_threads_test", tmp_path)
-    assert _run(program, "60").startswith("ok")
+    assert _run(program, "60", vms).startswith("ok")
