@@ -53,6 +53,9 @@ TtyOption = Annotated[
 HostnameOption = Annotated[
     str, typer.Option("--hostname", help="What uname says in the family; default: kylinx.")
 ]
+VmPerPvmOption = Annotated[
+    bool, typer.Option("--vm-per-pvm", help="Each pVM in a KVM VM of its own; default: one for all.")
+]
 
 _LEAST_MEMORY, _MOST_MEMORY = 16 << 20, 1 << 46  # the monitor's own limits (monitor/options.c)
 _LONGEST_HOSTNAME = 64  # uname(2)
@@ -69,6 +72,7 @@ def family_options(
     share: list[str] | None,
     hostname: str,
     cwd: str,
+    vm_per_pvm: bool,
 ) -> tuple["FamilyOptions", str]:
     """The family's options and the first program's path in the guest ("" for none). Raises KxbenchError for
     what can be seen to be wrong before the family is made."""
@@ -99,7 +103,7 @@ def family_options(
     else:
         file = image.absolute()
         path = find_in_image(file, program) if program else ""
-    options = FamilyOptions(file, bytes_, pvms, cpus, hostname, shares)
+    options = FamilyOptions(file, bytes_, pvms, cpus, hostname, shares, vm_per_pvm=vm_per_pvm)
     check_start(options, path, cwd)
     return options, path
 

@@ -28,6 +28,7 @@ from bench.pvm_options import (
     PvmsOption,
     ShareOption,
     TtyOption,
+    VmPerPvmOption,
     WithOption,
     environment,
     family_options,
@@ -79,6 +80,7 @@ def run(
     cwd: CwdOption = "/",
     tty: TtyOption = None,
     hostname: HostnameOption = "",
+    vm_per_pvm: VmPerPvmOption = False,
 ) -> None:
     """Run a program in a family of its own, as if it were called here; its exit status is passed on."""
     from targets.kylinx.toolstack.control import Program
@@ -88,7 +90,7 @@ def run(
     with _trouble():
         _demand_name(command)
         options, path = family_options(
-            command[0], image, with_, add, memory, pvms, cpus, share, hostname, cwd
+            command[0], image, with_, add, memory, pvms, cpus, share, hostname, cwd, vm_per_pvm
         )
         program = Program(path, tuple(command), environment(env), cwd, tty=_terminal(tty))
         with _terminated(), start_monitor(f"run-{os.getpid()}", options) as monitor:
@@ -119,6 +121,7 @@ def create(
         bool, typer.Option("--tty", help="Its console is a terminal; default: two pipes.")
     ] = False,
     hostname: HostnameOption = "",
+    vm_per_pvm: VmPerPvmOption = False,
 ) -> None:
     """Start a family in the background. With a program, it ends when that ends, and its record is kept."""
     from targets.kylinx.toolstack import families
@@ -130,7 +133,7 @@ def create(
     words = command or []
     _demand_name(words)
     options, path = family_options(
-        words[0] if words else "", image, with_, add, memory, pvms, cpus, share, hostname, cwd
+        words[0] if words else "", image, with_, add, memory, pvms, cpus, share, hostname, cwd, vm_per_pvm
     )
     called = name or families.unused_name(Path(words[0]).name if words else "family")
     wanted = families.Wanted(called, options, path, tuple(words), environment(env), cwd, tty)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 TARGETS: dict[str, str] = {
     "process": "targets.process:ProcessTarget",
     "kylinx": "targets.kylinx:KylinxTarget",
+    "kylinx-vm": "targets.kylinx:KylinxVmTarget",
 }
 _LABEL = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 

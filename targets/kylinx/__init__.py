@@ -1,5 +1,5 @@
 """The KylinX target: programs in pVMs on KVM, a monitor's process a family."""
 
-from targets.kylinx.target import KylinxDeployment, KylinxTarget
+from targets.kylinx.target import KylinxDeployment, KylinxTarget, KylinxVmTarget
 
-__all__ = ["KylinxDeployment", "KylinxTarget"]
+__all__ = ["KylinxDeployment", "KylinxTarget", "KylinxVmTarget"]

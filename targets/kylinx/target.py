@@ -23,8 +23,8 @@ _MOST_SIBLINGS = 64
 class KylinxDeployment:
     """See `vocabulary.protocols.Deployment`. Each program gets a fresh family: monitor, memory, pVMs."""
 
-    def __init__(self, target: str, site: Site, scratch: Path) -> None:
-        self._target, self._site, self._scratch = target, site, scratch
+    def __init__(self, target: str, site: Site, scratch: Path, *, vm_per_pvm: bool = False) -> None:
+        self._target, self._site, self._scratch, self._vm_per_pvm = target, site, scratch, vm_per_pvm
         self._console = Console(scratch / "console")
         self._symbols = Symbols(None)
 
@@ -49,7 +49,7 @@ class KylinxDeployment:
         """As the process target's. The image is made, or found, before the clock starts."""
         image = _image_for(program, args)
         self._symbols = Symbols(image)
-        runner = _runner(image)
+        runner = _runner(image, vm_per_pvm=self._vm_per_pvm)
         try:
             return run_micro(self.place, self._console, self._scratch, program, args, timeout_s, runner)
         except TargetError as error:
@@ -62,7 +62,8 @@ class KylinxDeployment:
 
     def command(self, program: Path, args: Sequence[str]) -> list[str]:
         """A monitor with a family for the program."""
-        return [*_runner(_image_for(program, args)), str(program.absolute()), *args]
+        runner = _runner(_image_for(program, args), vm_per_pvm=self._vm_per_pvm)
+        return [*runner, str(program.absolute()), *args]
 
     def serve(self, service: Service) -> AbstractContextManager[Endpoint]:
         """Raises UnsupportedError: pVMs have no network yet."""
@@ -80,9 +81,9 @@ def _image_for(program: Path, args: Sequence[str]) -> Path:
     return cached_image(request).path
 
 
-def _runner(image: Path) -> list[str]:
+def _runner(image: Path, *, vm_per_pvm: bool = False) -> list[str]:
     """The words before a program that start a monitor with a family for it."""
-    words = FamilyOptions(image, cpus=len(os.sched_getaffinity(0))).command()
+    words = FamilyOptions(image, cpus=len(os.sched_getaffinity(0)), vm_per_pvm=vm_per_pvm).command()
     for name, value in ENVIRONMENT.items():
         words += ["--env", f"{name}={value}"]
     return [*words, "--"]
@@ -111,6 +112,7 @@ class KylinxTarget:
     """See `vocabulary.protocols.Target`."""
 
     summary = "the process's own binaries in pVMs: a monitor on KVM, a LibOS that forks and talks"
+    vm_per_pvm = False
 
     def __init__(self, lab: Lab, name: str = "kylinx") -> None:
         self._lab, self._name = lab, name
@@ -141,4 +143,14 @@ class KylinxTarget:
                 raise TargetError(f"cannot deploy: {error}", where=self._name, remedy=error.remedy) from error
             except OSError as error:
                 raise TargetError(f"cannot deploy: {error}", where=self._name) from error
-            yield KylinxDeployment(self._name, site, scratch.absolute())
+            yield KylinxDeployment(self._name, site, scratch.absolute(), vm_per_pvm=self.vm_per_pvm)
+
+
+class KylinxVmTarget(KylinxTarget):
+    """The same, each pVM in a KVM VM of its own: what that isolation costs."""
+
+    summary = "as kylinx, each pVM in a KVM VM of its own instead of one for the family"
+    vm_per_pvm = True
+
+    def __init__(self, lab: Lab, name: str = "kylinx-vm") -> None:
+        super().__init__(lab, name)

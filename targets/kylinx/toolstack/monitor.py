@@ -23,6 +23,9 @@ READY_WITHIN_S = 30.0
 # pages of the image in use) is allowed on top in the control group.
 _BESIDES_BYTES = 256 << 20
 _THREADS_BESIDES = 64
+# With a VM for each pVM the kernel has a thread in each, and memory, which the monitor keeps within this part
+# of the host's (monitor/vm.c).
+_VMS_PART_OF_HOST = 4
 DEFAULT_PVMS = 1000
 _JOIN = 'for d in $KX_GROUPS; do echo $$ > "$d/cgroup.procs" || exit 125; done; unset KX_GROUPS; exec "$@"'
 
@@ -41,7 +44,8 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class FamilyOptions:
-    """None: the monitor's own default. ``memory_bytes`` is of guest memory."""
+    """None: the monitor's own default. ``memory_bytes`` is of guest memory. ``vm_per_pvm``: each pVM in a KVM
+    VM of its own, not all in one."""
 
     image: Path
     memory_bytes: int | None = None
@@ -50,13 +54,18 @@ class FamilyOptions:
     hostname: str = ""
     shares: tuple[Share, ...] = ()
     extra: tuple[str, ...] = ()
+    vm_per_pvm: bool = False
 
     def limits(self) -> Limits:
-        memory = self.memory_bytes
+        memory, threads = self.memory_bytes, (self.pvms or DEFAULT_PVMS) + _THREADS_BESIDES
+        besides = _BESIDES_BYTES
+        if self.vm_per_pvm:
+            threads *= 2
+            besides += os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // _VMS_PART_OF_HOST
         return Limits(
-            None if memory is None else memory + memory // 8 + _BESIDES_BYTES,
+            None if memory is None else memory + memory // 8 + besides,
             None if self.cpus is None else float(self.cpus),
-            (self.pvms or DEFAULT_PVMS) + _THREADS_BESIDES,
+            threads,
         )
 
     def command(self) -> list[str]:
@@ -67,6 +76,7 @@ class FamilyOptions:
         words += ["--hostname", self.hostname] if self.hostname else []
         for share in self.shares:
             words += ["--share", str(share)]
+        words += ["--vm-per-pvm"] if self.vm_per_pvm else []
         return [*words, *self.extra]
 
 

@@ -60,6 +60,18 @@ def test_micro_program(deployment: Deployment) -> None:
     assert (samples["parent"].values > 0).all()
 
 
+def test_micro_program_with_a_vm_each(lab: Lab, tmp_path: Path) -> None:
+    target = make_target("kylinx-vm", lab)
+    assert (target.name, target.missing()) == ("kylinx-vm", "")
+    target.build()
+    with target.deploy(tmp_path / "scratch") as deployment:
+        assert deployment.target == "kylinx-vm"
+        assert "--vm-per-pvm" in deployment.command(micro.BUILD / "fork", [])
+        out = deployment.run_micro(micro.BUILD / "fork", ["--iterations=20", "--dirty-mib=1"], timeout_s=60)
+    samples = {item.metric.name: item for item in parse(out, "fork")}
+    assert len(samples["parent"].values) >= 4
+
+
 def test_programs_see_their_siblings_and_files(deployment: Deployment) -> None:
     arguments = ["--iterations=5", "--method=spawn", "--image=static"]
     assert parse(deployment.run_micro(micro.BUILD / "exec", arguments, timeout_s=60), "exec")
@@ -130,6 +142,7 @@ def test_missing_program(deployment: Deployment, tmp_path: Path) -> None:
 def test_what_starts_a_family(deployment: Deployment) -> None:
     """`command` may be executed again and again on the host."""
     words = deployment.command(micro.BUILD / "tiny-dynamic", ["1"])
+    assert "--vm-per-pvm" not in words
     for _ in range(2):
         done = subprocess.run(words, capture_output=True, timeout=30, check=True)
         assert len(done.stdout) == 8  # the instant at which its main began

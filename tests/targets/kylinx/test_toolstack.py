@@ -236,7 +236,8 @@ def test_memory_limit_bites() -> None:
 
 
 def test_wanted_survives_its_journey() -> None:
-    options = FamilyOptions(Path("/i"), 1 << 30, 10, 2, "h", (Share(Path("/a"), "/b", True),))
+    share = Share(Path("/a"), "/b", True)
+    options = FamilyOptions(Path("/i"), 1 << 30, 10, 2, "h", (share,), vm_per_pvm=True)
     wanted = families.Wanted("n", options, "/bin/x", ("x", "y"), {"A": "b"}, "/c", True)
     assert families.Wanted.from_json(wanted.to_json()) == wanted
 
@@ -249,6 +250,14 @@ def test_command_line_of_a_monitor() -> None:
     for pair in (("--image", "/i"), ("--memory", str(1 << 30)), ("--pvms", "10"), ("--cpus", "2"),
         ("--hostname", "h"), ("--share", "/a:/b"), ("--share", "/c:/d:rw")):  # fmt: skip
         assert pair in pairs
+    assert "--vm-per-pvm" not in words
+    assert "--vm-per-pvm" in FamilyOptions(Path("/i"), vm_per_pvm=True).command()
+
+
+def test_a_vm_each_is_allowed_its_threads_and_memory() -> None:
+    one, each = (FamilyOptions(Path("/i"), 1 << 30, 10, vm_per_pvm=vms).limits() for vms in (False, True))
+    assert each.threads == 2 * (one.threads or 0)
+    assert (each.memory_bytes or 0) > (one.memory_bytes or 0)
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", "-x", "a b", "x" * 49, ".hidden"])
@@ -482,6 +491,22 @@ def test_limit_of_pvms(image: Path) -> None:
     done = kxbench("pvm", "run", "--image", str(image), "--pvms", "10", "bash", "-c", script)
     assert "Cannot fork" in done.stderr
     assert done.stdout == "still here\n"
+
+
+@pytest.mark.root
+def test_a_vm_for_each_pvm(image: Path, name: str) -> None:
+    words = ("--vm-per-pvm", "--memory", "256M", "--image", str(image))
+    done = kxbench("pvm", "run", *words, "bash", "-c", "(exit 3); echo $?; cat /etc/passwd | wc -l | cat")
+    assert (done.returncode, done.stdout.split()[0], done.stderr) == (0, "3", "")
+    script = "for i in 1 2 3; do sleep 600 & done; wait"
+    made = kxbench("pvm", "create", "--name", name, *words, "bash", "-c", script)
+    assert made.returncode == 0, made.stderr
+    folder = Path(f"/proc/{families.family(name).state()['monitor']}/fd")
+    deadline = time.monotonic() + 20
+    while sum(str(entry.readlink()) == "anon_inode:kvm-vm" for entry in folder.iterdir()) < 4:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert kxbench("pvm", "destroy", name).returncode == 0
 
 
 @pytest.mark.root
