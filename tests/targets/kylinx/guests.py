@@ -146,6 +146,11 @@ class Guests:
         except TargetError as error:
             return str(error)
 
+    def vms(self) -> int:
+        """KVM VMs that the monitor has descriptors of."""
+        folder = Path(f"/proc/{self.monitor.process.pid}/fd")
+        return sum(str(entry.readlink()) == "anon_inode:kvm-vm" for entry in folder.iterdir())
+
     def stats(self) -> dict[str, Any]:
         return self.monitor.control.request("stats")
 
@@ -182,7 +187,11 @@ def family(
     memory_mib: int = 512,
     pvms: int = 64,
     shares: Sequence[Share] = (),
+    vm_per_pvm: bool = False,
 ) -> Iterator[Guests]:
-    options = FamilyOptions(image, memory_bytes=memory_mib << 20, pvms=pvms, shares=tuple(shares))
+    memory = memory_mib << 20
+    options = FamilyOptions(
+        image, memory_bytes=memory, pvms=pvms, shares=tuple(shares), vm_per_pvm=vm_per_pvm
+    )
     with start_monitor(f"test-{name}-{os.getpid()}", options) as monitor:
         yield Guests(monitor, program)

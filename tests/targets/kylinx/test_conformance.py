@@ -52,13 +52,14 @@ def test_as_a_process() -> None:
     assert len(found) >= 400
 
 
-def test_in_a_pvm() -> None:
+@pytest.mark.parametrize("vm_per_pvm", [False, True], ids=["one VM", "a VM each"])
+def test_in_a_pvm(vm_per_pvm: bool) -> None:
     if why := host.missing():
         pytest.skip(why)
     building.build()
     program = syscall_table.build()
     image = cached_image(Request((str(program),), name="test-conformance")).path
-    found = _settled([*FamilyOptions(image).command(), "--quiet", "--", program])
+    found = _settled([*FamilyOptions(image, vm_per_pvm=vm_per_pvm).command(), "--quiet", "--", program])
     assert _failures(found) == {}
     assert {one.case for one in found} == set(syscall_table.cases())
 

@@ -19,9 +19,13 @@ def image(program: Path) -> Path:
     return image_of(program)
 
 
-def test_after_one_that_ended(image: Path, program: Path) -> None:
+VMS = pytest.mark.parametrize("vm_per_pvm", [False, True], ids=["one VM", "a VM each"])
+
+
+@VMS
+def test_after_one_that_ended(image: Path, program: Path, vm_per_pvm: bool) -> None:
     """The same slot, and (by the memory limit) the same frames, again and again."""
-    with family(image, program, "recycled", memory_mib=192, pvms=4) as guests:
+    with family(image, program, "recycled", memory_mib=192, pvms=4, vm_per_pvm=vm_per_pvm) as guests:
         for _ in range(5):
             filled = guests.run("fill")
             assert (filled.status, filled.out) == (0, "filled\n"), guests.log()
@@ -43,11 +47,14 @@ def test_after_one_that_was_killed(image: Path, program: Path, force: int) -> No
             assert looked.status == 0, f"found at place {(looked.status or 0) >> 8}"
 
 
-def test_the_vcpu_itself(image: Path, program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@VMS
+def test_the_vcpu_itself(
+    image: Path, program: Path, vm_per_pvm: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Not what the LibOS makes of it: a LibOS of our own looks at its first instruction. Its exit status is
     the number of the place in probe.S where something was left by the pVM before."""
     monkeypatch.setattr("targets.kylinx.toolstack.monitor.LIBOS", program.with_name("probe.elf"))
-    with family(image, program, "probe", memory_mib=64, pvms=4) as guests:
+    with family(image, program, "probe", memory_mib=64, pvms=4, vm_per_pvm=vm_per_pvm) as guests:
         for _ in range(20):
             said = guests.run()
             assert said.status == 0, f"found at place {(said.status or 0) >> 8}"

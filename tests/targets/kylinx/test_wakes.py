@@ -35,9 +35,10 @@ def test_as_processes(wakes: Path) -> None:
 
 
 @pytest.mark.root
-@pytest.mark.parametrize("pairs", [1, 7, 28])
-def test_in_pvms(wakes: Path, pairs: int) -> None:
+@pytest.mark.parametrize(("pairs", "vm_per_pvm"), [(1, False), (7, False), (28, False), (7, True)])
+def test_in_pvms(wakes: Path, pairs: int, vm_per_pvm: bool) -> None:
     """A stall ends the program with the message it was at."""
     image = image_of(wakes)
-    command = [*FamilyOptions(image, memory_bytes=512 << 20, pvms=128).command(), "--"]
+    options = FamilyOptions(image, memory_bytes=512 << 20, pvms=128, vm_per_pvm=vm_per_pvm)
+    command = [*options.command(), "--"]
     assert told([*command, str(wakes), str(pairs), str(MESSAGES), str(SECONDS)]) > 0
