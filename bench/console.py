@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +21,7 @@ from rich.progress import (
 from rich.table import Table
 
 from bench.plan import Cell
+from results.units import duration
 from vocabulary import CellRecord, KxbenchError, Outcome, RunRecord
 
 # not on a terminal: lines as long as they are, for grep and logs
@@ -79,6 +81,7 @@ class RunProgress:
         self.task = self.bar.add_task("starting", total=None)
         self.cell = ""
         self.to_do = self.done = 0
+        self.began_s = 0.0
 
     def stage(self, what: str) -> None:
         self.bar.start()
@@ -87,7 +90,7 @@ class RunProgress:
         self.bar.update(self.task, description=f"{self.cell}: {what}" if self.cell else what)
 
     def began(self, run: RunRecord, to_do: int) -> None:
-        self.to_do = to_do
+        self.to_do, self.began_s = to_do, time.monotonic()
         self.bar.update(self.task, total=to_do, completed=0)
         err.print(f"kxbench: run [bold]{run.run_id}[/], plan {run.plan_name}, seed {run.seed}, {to_do} cells")
         for warning in run.warnings:
@@ -106,7 +109,9 @@ class RunProgress:
             style = STYLES[record.outcome]
             err.print(f"  [{style}]{record.outcome}[/] {escape(self.cell)}: {escape(record.reason)}")
         if not self.terminal and self.done % max(self.to_do // 10, 1) == 0:
-            err.print(f"kxbench: {self.done} of {self.to_do} cells done")
+            left_s = (time.monotonic() - self.began_s) / self.done * (self.to_do - self.done)
+            left = f", about {duration(left_s)} left" if left_s >= 1 else ""
+            err.print(f"kxbench: {self.done} of {self.to_do} cells done{left}")
 
     def note(self, what: str) -> None:
         err.print(f"  [yellow]note:[/] {escape(what)}")

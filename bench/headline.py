@@ -90,6 +90,8 @@ def _line(
     yield against.interval if against else ""
     verdict = against.verdict if against and against.verdict in ("better", "worse") else ""
     notes = {t: figure[t].note if t in figure else "not measured" for t in (first, other)}
+    if len(set(notes.values())) == 1:  # of both alike
+        notes = {"both": notes[first]}
     yield "; ".join(filter(None, [verdict, *(f"{t}: {note}" for t, note in notes.items() if note)]))
 
 

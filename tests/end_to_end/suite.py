@@ -32,13 +32,15 @@ class Suite:
             check=False,
         )
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, apart: bool = False) -> subprocess.Popen[str]:
+        """``apart``: in a process group of its own, as a shell starts what Ctrl-C is to reach."""
         return subprocess.Popen(
             [KXBENCH, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             env=self.environment(),
+            process_group=0 if apart else None,
         )
 
     def json(self, *arguments: str) -> Any:

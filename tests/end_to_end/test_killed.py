@@ -1,5 +1,6 @@
 """Whatever is killed, whenever: no finished cell is lost, nothing stays, and resume finishes the run."""
 
+import contextlib
 import os
 import random
 import signal
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from targets.kylinx import host
 from tests.end_to_end.suite import Suite, find_process, leftover_cgroups, namespaces, until
 
 FAST = 'kind = "null"\nparams = { budget_ms = 20 }'
@@ -24,6 +26,15 @@ def assert_nothing_left(run: str) -> None:
     assert not [name for name in namespaces() if run in name]
     assert not [path for path in leftover_cgroups() if run in path.name]
     assert not list(Path(tempfile.gettempdir()).glob(f"kxb-{run}-*"))
+
+
+def monitors() -> list[int]:
+    """The suite's monitors of pVMs: in its control groups, but in network namespaces of their own."""
+    with contextlib.suppress(OSError):  # a cell may end as we look
+        files = [file for group in leftover_cgroups() for file in group.rglob("cgroup.procs")]
+        pids = [int(pid) for file in files for pid in file.read_text().split()]
+        return [pid for pid in pids if Path(f"/proc/{pid}/comm").read_text() == "monitor.elf\n"]
+    return []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -60,6 +71,28 @@ def test_the_suite_killed_at_any_moment(suite: Suite, seed: int) -> None:
     assert_nothing_left(run["run"])
     assert cells_of(suite) == before
     assert suite.json("list", "runs")[0]["state"] == "interrupted"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_pvms_end_with_the_suite(suite: Suite, number: signal.Signals) -> None:
+    """Ctrl-C as a terminal sends it: to the suite and to all that it started, at once."""
+    if why := host.missing():
+        pytest.skip(why)
+    long = 'kind = "pipe"\nparams = { mode = "blocked", budget_ms = 3000 }'
+    running = suite.start("run", str(suite.plan(long, blocks=9)), "--target", "kylinx", apart=True)
+    until(monitors, 60)
+    found = monitors()
+    os.killpg(running.pid, number)
+    output, _ = running.communicate(timeout=60)
+    assert running.returncode == (-number if number == signal.SIGKILL else 128 + number), output
+    assert "Traceback" not in output
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in found), 10)
+    (run,) = suite.json("list", "runs")
+    if number == signal.SIGKILL:
+        assert suite("clean").returncode == 0
+    assert run["state"] == "interrupted"
+    assert_nothing_left(run["run"])
+    assert not Path(f"/run/kxbench/{run['run']}.lock").exists()
 
 
 @pytest.mark.parametrize("victim", ["redis-server", "openloop"])
