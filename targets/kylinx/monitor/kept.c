@@ -144,19 +144,28 @@ bool space_orphaned(const struct space *s)
 	return orphaned;
 }
 
-bool kept_fits(const uint64_t *ours, const uint64_t *parents)
+enum kept_match kept_compare(const uint64_t *ours, const uint64_t *parents, unsigned *writable, unsigned *missing)
 {
+	enum kept_match match = KEPT_SAME;
+
+	*writable = *missing = 0;
 	for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
 		uint64_t entry = ours[i] & ~LEARNT, other = parents[i] & ~LEARNT;
+		bool private = page_is_private(other);
 
-		if (i % 8 == 0 && !any_of_eight(ours + i)) {
+		if (i % 8 == 0 && !(any_of_eight(ours + i) | any_of_eight(parents + i))) {
 			i += 7;
 			continue;
 		}
-		if (entry == other || !(entry & PTE_HOLDS))
+		*writable += private;
+		if (entry == other)
 			continue;
-		if (!page_is_private(entry) || !page_is_private(other) || (entry ^ other) & ~PTE_ADDRESS)
-			return false;
+		if (!(entry & PTE_HOLDS)) {
+			match = KEPT_LACKS;
+			*missing += private;
+		} else if (!private || !page_is_private(entry) || (entry ^ other) & ~PTE_ADDRESS) {
+			return KEPT_DIFFERS;
+		}
 	}
-	return true;
+	return match;
 }

@@ -186,6 +186,7 @@ const void *any_host(uint64_t gpa);
 #define SHARE_SCANNED 1024
 struct share_plan {
 	unsigned tables, pages, scanned, kept;
+	bool same;                      /* the child's tables are what they are to be, but for what is written in its pages */
 	struct {
 		uint64_t va;
 		unsigned first, pages;  /* of the frames that its pages are copied to */
@@ -200,8 +201,10 @@ bool share_tables(struct space *parent, struct space *child, struct share_plan *
 	memory, the child has a part and neither lost anything */
 
 /* kept.c */
-bool kept_fits(const uint64_t *ours, const uint64_t *parents); /* tables of 4 KiB entries: ours can become a copy of the parent's by entries
-	where it has none, and by what is written to its pages */
+enum kept_match { KEPT_SAME, KEPT_LACKS, KEPT_DIFFERS };
+/* Tables of 4 KiB entries: ours becomes a copy of the parent's by what is written to its pages alone; by entries where it has none, too; or
+ * not at all. The parent's writable private pages; those of them that we lack. */
+enum kept_match kept_compare(const uint64_t *ours, const uint64_t *parents, unsigned *writable, unsigned *missing);
 
 /* ahead.c; lock held */
 unsigned lineage_members(const struct space *);        /* spaces of it that are in use */

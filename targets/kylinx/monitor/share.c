@@ -26,17 +26,6 @@ static uint32_t kept_table(const struct space *child, uint64_t va)
 	return entry && level == 1 ? table_at(entry) : TABLE_NONE;
 }
 
-/* Where the pages of a kept table are missing. */
-static unsigned pages_missing(const uint64_t *kept, const uint64_t *from)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < TABLE_ENTRIES; i += 8)
-		for (unsigned k = i; any_of_eight(from + i) & PTE_W && k < i + 8; k++)
-			n += page_is_private(from[k]) && !(kept[k] & PTE_HOLDS);
-	return n;
-}
-
 /* Writable private pages of a table, counted to one beyond most. *any: something is writable, if only memory that both share. */
 static unsigned writable_pages(const uint64_t *entries, unsigned most, bool *any)
 {
@@ -58,41 +47,55 @@ static bool below_is_own(uint64_t entry)
 	return (entry & (PTE_P | PTE_W | PTE_LARGE)) == (PTE_P | PTE_W);
 }
 
-/* The eager tables of a 1 GiB table, the highest first: stack and libraries lie there. */
-/* false: the child's table for one of them does not fit. */
+/* One that is a candidate for an eager table; its contents are left to the other kinds if it is none. false: the child's does not fit. */
+static bool plan_table(struct share_plan *p, const struct space *child, const uint64_t *from, uint64_t va)
+{
+	uint32_t kept = kept_table(child, va);
+	unsigned writable, pages;
+	bool any = true;
+
+	if (kept != TABLE_NONE) {
+		enum kept_match match = kept_compare(table_entries(kept), from, &writable, &pages);
+
+		if (match == KEPT_DIFFERS)
+			return false;
+		p->same &= match == KEPT_SAME;
+	} else {
+		p->same = false;
+		pages = writable = writable_pages(from, EAGER_TABLE, &any);
+	}
+	if (!any || writable > EAGER_TABLE || p->pages + pages > SHARE_FRAMES) {
+		p->same = false;
+		return true;
+	}
+	p->kept += kept != TABLE_NONE;
+	p->eager[p->tables].placed = false;
+	p->eager[p->tables].va = va;
+	p->eager[p->tables].kept = kept;
+	p->eager[p->tables].pages = pages;
+	p->eager[p->tables++].first = p->pages;
+	p->pages += pages;
+	return true;
+}
+
+/* The eager tables of a 1 GiB table, the highest first: stack and libraries lie there. false: the child's table for one of them does not
+ * fit. */
 static bool plan_block(struct share_plan *p, const struct space *child, const uint64_t *entries, uint64_t base)
 {
-	for (unsigned i = TABLE_ENTRIES; i-- > 0 && p->scanned < SHARE_SCANNED && p->tables < SHARE_TABLES;) {
-		const uint64_t *from;
-		uint64_t va = base + i * level_bytes(2);
-		uint32_t kept;
-		unsigned n;
-		bool any;
-
-		if (i % 8 == 7 && !any_of_eight(entries + i - 7))
+	for (unsigned i = TABLE_ENTRIES; i-- > 0;) {
+		if (i % 8 == 7 && !any_of_eight(entries + i - 7)) {
 			i -= 7;
-		if (!below_is_own(entries[i]))
 			continue;
-		p->scanned++;
-		from = table_entries(table_of(entries[i]));
-		n = writable_pages(from, EAGER_TABLE, &any);
-		if (!any || n > EAGER_TABLE)
-			continue;
-		kept = kept_table(child, va);
-		if (kept != TABLE_NONE) {
-			if (!kept_fits(table_entries(kept), from))
-				return false;
-			n = pages_missing(table_entries(kept), from);
 		}
-		if (p->pages + n > SHARE_FRAMES)
+		if (!entries[i])
 			continue;
-		p->kept += kept != TABLE_NONE;
-		p->eager[p->tables].placed = false;
-		p->eager[p->tables].va = va;
-		p->eager[p->tables].kept = kept;
-		p->eager[p->tables].pages = n;
-		p->eager[p->tables++].first = p->pages;
-		p->pages += n;
+		if (!below_is_own(entries[i]) || p->scanned == SHARE_SCANNED || p->tables == SHARE_TABLES) {
+			p->same = false;
+			continue;
+		}
+		p->scanned++;
+		if (!plan_table(p, child, table_entries(table_of(entries[i])), base + i * level_bytes(2)))
+			return false;
 	}
 	return true;
 }
@@ -102,17 +105,24 @@ bool share_plan(const struct space *parent, const struct space *child, struct sh
 	const uint64_t *root = table_entries(parent->root), *entries;
 
 	p->tables = p->pages = p->scanned = p->kept = 0;
+	p->same = true;
 	for (unsigned i = TABLE_ENTRIES / 2; i-- > 0;) {
 		if (i % 8 == 7 && !any_of_eight(root + i - 7))
 			i -= 7;
-		if (shared_root_entry(i) || !below_is_own(root[i]))
+		if (!root[i] || shared_root_entry(i))
 			continue;
+		if (!below_is_own(root[i])) {
+			p->same = false;
+			continue;
+		}
 		entries = table_entries(table_of(root[i]));
 		for (unsigned k = TABLE_ENTRIES; k-- > 0;) {
 			if (k % 8 == 7 && !any_of_eight(entries + k - 7))
 				k -= 7;
-			if (below_is_own(entries[k]) &&
-			    !plan_block(p, child, table_entries(table_of(entries[k])), i * level_bytes(4) + k * level_bytes(3)))
+			if (entries[k] && !below_is_own(entries[k]))
+				p->same = false;
+			else if (entries[k] &&
+				 !plan_block(p, child, table_entries(table_of(entries[k])), i * level_bytes(4) + k * level_bytes(3)))
 				return false;
 		}
 	}
@@ -303,6 +313,8 @@ bool share_tables(struct space *parent, struct space *child, struct share_plan *
 	bool failed = false;
 
 	parent->stamp = operation_stamp();
+	if (p->same && p->tables)
+		return true;
 	for (unsigned i = 0; i < TABLE_ENTRIES / 2; i++)
 		if (from[i] & PTE_W && !shared_root_entry(i) && !protect(parent, p, from[i], i * level_bytes(4), 4))
 			failed = true;
