@@ -35,7 +35,7 @@
 /* where the LibOS puts things by default: few page tables make a cheap fork, and those of what every program has (libraries, stack)
  * are not those of its large memory, which a fork makes anew */
 #define KX_USER_PIE 0x7f0000000000        /* position-independent programs, then brk; all in PML4[254] */
-#define KX_USER_LARGE_TOP 0x7f7fc0000000  /* anonymous memory of 2 MiB and more goes down from here */
+#define KX_USER_LARGE_TOP 0x7f7fc0000000  /* anonymous memory of 256 KiB and more goes down from here */
 #define KX_USER_MMAP_TOP 0x7f7fdfe00000   /* other mappings from here, stacks above: one GiB */
 #define KX_USER_STACK_TOP 0x7f7fffff0000
 

@@ -4,6 +4,7 @@
 
 #define PROT_KNOWN (PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM)
 #define LOW_4G_END 0x80000000ul /* MAP_32BIT: below 2 GiB */
+#define APART_BYTES 0x40000ul   /* anonymous memory that a fork shares rather than copies: in page tables of its own */
 
 static void shared_anonymous_release(struct file *f)
 {
@@ -58,9 +59,8 @@ static u64 choose_address(const struct mm *mm, const struct map_request *q, u64 
 	u64 hint = PAGE_DOWN(q->addr);
 	if (hint && range_allowed(hint, hint + length) && region_range_free(mm, hint, hint + length))
 		return hint;
-	bool large = !q->file && q->length >= LARGE_PAGE;
-	u64 below = q->flags & MAP_32BIT ? LOW_4G_END : large ? KX_USER_LARGE_TOP : mm->mmap_top;
-	if (large) { /* on large pages */
+	u64 below = q->flags & MAP_32BIT ? LOW_4G_END : !q->file && q->length >= APART_BYTES ? KX_USER_LARGE_TOP : mm->mmap_top;
+	if (!q->file && q->length >= LARGE_PAGE) { /* on large pages */
 		u64 start = place_find(mm, length, LARGE_PAGE, below);
 		if (start)
 			return start;
