@@ -123,10 +123,14 @@ def _plain(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
-@app.command()
+@app.command(
+    help="Measure: run a plan, keep every result, write the report.\n\n"
+    "Every (target, case) is deployed afresh once in each block, in an order shuffled by the seed. "
+    "Ctrl-C stops cleanly and keeps what was measured; [bold]kxbench resume latest[/] finishes it."
+)
 def run(
     plan: Annotated[
-        str, typer.Argument(help="A built-in plan (smoke, quick, paper) or a TOML file.")
+        str, typer.Argument(help="A built-in plan, from `kxbench list plans`, or a TOML file.")
     ] = "quick",
     target: Annotated[
         list[str] | None,
@@ -145,11 +149,6 @@ def run(
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Measure: run a plan, keep every result, write the report.
-
-    Every (target, case) is deployed afresh once in each block, in an order shuffled by the seed. Ctrl-C stops
-    cleanly and keeps what was measured; [bold]kxbench resume latest[/] finishes it.
-    """
     from bench import engine
     from bench.plan import adapt, load
     from bench.stored import opened

@@ -44,7 +44,14 @@ def print_table(
 ) -> None:
     """A table for eyes; cells are text, not markup. Columns in ``whole`` keep their width where room is
     short: the others are folded."""
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table = Table(
+        title=title or None,
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+        show_header=any(columns),
+    )
     for column in columns:
         table.add_column(
             column,

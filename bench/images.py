@@ -5,17 +5,23 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.console import out, print_json, print_table, working
+from bench.console import out, print_json, print_table, quantity, working
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-app = typer.Typer(help="Images of programs for pVMs.", no_args_is_help=True)
+app = typer.Typer(
+    help="Images: what a family of pVMs has for a root, programs of this host with all that they need.\n\n"
+    "`kxbench pvm` makes and keeps them by itself; this is to make one by hand, or to look into one.",
+    no_args_is_help=True,
+)
 
 
 @app.command()
 def build(
     programs: Annotated[
         list[str],
-        typer.Argument(metavar="PROGRAM...", help="Names or paths of programs; the first names it."),
+        typer.Argument(
+            metavar="PROGRAM...", help="Names or paths of programs; the image is called after the first."
+        ),
     ],
     add: Annotated[
         list[Path] | None,
@@ -40,6 +46,7 @@ def build(
         return
     _show(made.manifest)
     out.print(f"image: {made.path}\nmanifest: {made.manifest_path}", markup=False)
+    out.print(f"run it: kxbench pvm run --image {made.path} {programs[0]}", markup=False)
 
 
 @app.command()
@@ -64,13 +71,20 @@ def summary(manifest: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+_SPOKEN = {"bytes": "size", "sites": "system calls patched", "missed": "left to LSTAR (slower)"}
+
+
 def _show(manifest: dict[str, Any]) -> None:
     short = summary(manifest)
     notes: dict[str, str] = short.pop("notes")
+    short["bytes"] = quantity(short["bytes"], "bytes")
     rows = [
-        (key, ", ".join(map(str, v)) if isinstance(v, list) else v) for key, v in short.items() if v != []
+        (_SPOKEN.get(key, key), ", ".join(map(str, v)) if isinstance(v, list) else v)
+        for key, v in short.items()
+        if v != []
     ]
     print_table("", ["", ""], rows)
+    out.print()
     patched = [f for f in manifest["files"] if f.get("sites") or f.get("missed")]
     print_table(
         "[bold]system-call sites[/]",

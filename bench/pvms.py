@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperCommand
 from typer.exceptions import TyperException
 
-from bench.console import err, out, print_error, print_json, print_table
+from bench.console import err, out, print_error, print_json, print_table, quantity
 from bench.pvm_options import (
     AddOption,
     CpusOption,
@@ -33,16 +33,19 @@ from bench.pvm_options import (
     environment,
     family_options,
 )
-from vocabulary import HostError, KxbenchError, UsageError
+from vocabulary import HostError, KxbenchError, TargetError, UsageError
 
 if TYPE_CHECKING:
     from targets.kylinx.toolstack.faults import Fault
     from targets.kylinx.toolstack.programs import Ending
 
 app = typer.Typer(
-    help="Families of pVMs: programs in KylinX.\n\n"
+    help="Families of pVMs: programs of this host in virtual machines that behave like processes.\n\n"
+    "A family is one program and all that it forks; each process of it is a pVM. Try: "
+    "[bold]kxbench pvm run bash -c 'echo $$; uname -n'[/]. Needs root and KVM.\n\n"
     "`run` and `exec` end with the program's own exit status; 125: it could not be started or followed.",
     no_args_is_help=True,
+    rich_markup_mode="rich",
 )
 _EXIT_TROUBLE, _EXIT_INTERRUPTED = 125, 130
 _PROGRAM = {"allow_interspersed_args": False}  # what comes after the program's name is the program's
@@ -66,7 +69,14 @@ CommandArgument = Annotated[
 ]
 
 
-@app.command(cls=_PassesOn, context_settings=_PROGRAM)
+@app.command(
+    cls=_PassesOn,
+    context_settings=_PROGRAM,
+    help="Run a program in a family of its own, as if it were called here; its exit status is passed on.\n\n"
+    "The program is this host's, taken with its libraries into an image that is kept. Options go before its "
+    "name. Its files are in memory, and gone with it; --share shows it a directory of this host. Ctrl-C ends "
+    "the family.",
+)
 def run(
     command: CommandArgument,
     image: ImageOption = None,
@@ -82,7 +92,6 @@ def run(
     hostname: HostnameOption = "",
     vm_per_pvm: VmPerPvmOption = False,
 ) -> None:
-    """Run a program in a family of its own, as if it were called here; its exit status is passed on."""
     from targets.kylinx.toolstack.control import Program
     from targets.kylinx.toolstack.monitor import start_monitor
     from targets.kylinx.toolstack.programs import run_program
@@ -123,7 +132,9 @@ def create(
     hostname: HostnameOption = "",
     vm_per_pvm: VmPerPvmOption = False,
 ) -> None:
-    """Start a family in the background. With a program, it ends when that ends, and its record is kept."""
+    """Start a family in the background, and print its name. It ends with its first program, if it has one.
+
+    What became of it stays in the list until it is destroyed. Options go before the program's name."""
     from targets.kylinx.toolstack import families
 
     if not command and not image and not with_:
@@ -150,7 +161,9 @@ def exec_(
     cwd: CwdOption = "/",
     tty: TtyOption = None,
 ) -> None:
-    """Run a further program in a family, on this terminal; its exit status is passed on."""
+    """Run a further program in a family, on this terminal; its exit status is passed on.
+
+    It must be in the family's image: kxbench pvm create --with PROGRAM brings it in. Ctrl-C ends it."""
     from targets.kylinx.toolstack.control import Program
     from targets.kylinx.toolstack.families import family
     from targets.kylinx.toolstack.programs import find_in_image, run_program
@@ -188,10 +201,13 @@ def list_(
     if json:
         print_json(states)
         return
+    if not states:
+        out.print("no families; kxbench pvm create makes one")
+        return
     rows = [
         (
             s["name"],
-            s["state"] if s.get("status") is None else f"{s['state']} ({_status_text(s['status'])})",
+            s["state"] if s.get("status") is None else _status_text(s["status"]),
             "" if s["pvms"] is None else s["pvms"],
             _mib(s.get("memory_bytes")),
             len(s.get("faults", [])) or "",
@@ -215,11 +231,14 @@ def _list_pvms(one: Any, json: bool) -> None:
     if json:
         print_json(pvms)
         return
+    if not pvms:
+        out.print(f"no pVM is alive in {one.name}", markup=False)
+        return
     columns = ["slot", "parent", "state", "private MiB", "shared MiB", "CPU s", "age s", "exits", "faults"]
     rows = [
         (
             p["slot"],
-            p["parent"],
+            "" if p["parent"] is None else p["parent"],
             p["state"],
             _mib(p["private_bytes"]),
             _mib(p["shared_bytes"]),
@@ -247,10 +266,9 @@ def stats(name: NameArgument, json: JsonOption = False) -> None:
         return
     for section, values in answer.items():
         if isinstance(values, dict):
-            rows = [
-                (key, _flat(value) if isinstance(value, dict) else value) for key, value in values.items()
-            ]
+            rows = [(_spoken(key), _told(key, value)) for key, value in values.items()]
             print_table(f"[bold]{section}[/]", ["", ""], rows)
+            out.print()
     if answer.get("libos") is None:
         out.print("libos: no pVM is alive to tell")
 
@@ -258,7 +276,7 @@ def stats(name: NameArgument, json: JsonOption = False) -> None:
 @app.command()
 def kill(
     name: NameArgument,
-    slot: Annotated[int, typer.Argument(help="The pVM's slot, from `pvm list NAME`.", min=0)],
+    slot: Annotated[int, typer.Argument(metavar="SLOT", help="The pVM's, from `pvm list NAME`.", min=0)],
     force: Annotated[
         bool, typer.Option("--force", help="By the monitor, when the LibOS does not answer.")
     ] = False,
@@ -267,12 +285,17 @@ def kill(
     from targets.kylinx.toolstack import families
 
     with families.family(name).connect() as control:
-        control.request("kill", [("slot", slot), *([("force", 1)] if force else [])])
+        try:
+            control.request("kill", [("slot", slot), *([("force", 1)] if force else [])])
+        except TargetError as error:
+            raise TargetError(
+                error.what, where=f"family {name}, slot {slot}", remedy=f"kxbench pvm list {name}"
+            ) from error
 
 
 @app.command()
 def destroy(name: NameArgument) -> None:
-    """End a family with all its pVMs, and forget it."""
+    """End a family with all its pVMs, and forget it; or forget one that has ended."""
     from targets.kylinx.toolstack import families
 
     families.destroy(families.family(name))
@@ -288,6 +311,12 @@ def console(
 
     one = families.family(name)
     state = one.state()
+    if not state.get("program"):
+        raise UsageError(
+            "the family has no first program, so no console",
+            where=name,
+            remedy=f"run one in it: kxbench pvm exec {name} PROGRAM",
+        )
     if state["state"] == "running":
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.connect(str(one.console))
@@ -386,8 +415,17 @@ def _mib(count: int | None) -> str:
     return "" if count is None else f"{count / (1 << 20):.1f}"
 
 
-def _flat(values: dict[str, Any]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in values.items()) or "none"
+def _spoken(key: str) -> str:
+    return key.removesuffix("_bytes").replace("_", " ")
+
+
+def _told(key: str, value: Any) -> str:
+    """A figure of the monitor's or the LibOS's for people."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {count}" for name, count in value.items()) or "none"
+    if isinstance(value, list):
+        return "\n".join(_told(key, one) for one in value) or "none"
+    return quantity(value, "bytes") if key.endswith("_bytes") else str(value)
 
 
 @contextmanager

@@ -52,7 +52,7 @@ class ImageReader:
             with path.open("rb") as file:
                 size = file.seek(0, os.SEEK_END)
                 if size < PAGE or file.seek(0) or file.read(8) != abi.IMAGE_MAGIC:
-                    raise self.wrong("not an image of KylinX")
+                    raise TargetError("not an image of KylinX", where=str(path), remedy=_MAKE)
                 self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except FileNotFoundError as error:
             raise UsageError("there is no such image", where=str(path), remedy=_MAKE) from error

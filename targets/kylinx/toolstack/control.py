@@ -49,8 +49,8 @@ class Control:
         self._last = 0
 
     @classmethod
-    def connect(cls, path: Path) -> Self:
-        """To a family that runs. Raises MonitorGoneError when nobody listens."""
+    def connect(cls, path: Path, where: str = "") -> Self:
+        """To a family that runs, called ``where`` in errors. Raises MonitorGoneError when nobody listens."""
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             connection.connect(str(path))
@@ -59,7 +59,7 @@ class Control:
             raise MonitorGoneError(
                 f"its monitor does not answer: {error.strerror}", where=str(path), remedy="kxbench pvm list"
             ) from error
-        return cls(connection, str(path))
+        return cls(connection, where or str(path))
 
     def __enter__(self) -> Self:
         return self

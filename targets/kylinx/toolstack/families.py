@@ -105,9 +105,11 @@ class Family:
         state = self.state()
         if state["state"] != "running":
             raise TargetError(
-                f"the family is not running ({state['state']})", where=self.name, remedy="kxbench pvm list"
+                f"the family is not running ({state['state']})",
+                where=self.name,
+                remedy=f"how it ended: kxbench pvm console {self.name}; forget it: pvm destroy {self.name}",
             )
-        return Control.connect(self.control)
+        return Control.connect(self.control, f"family {self.name}")
 
 
 def check_name(name: str) -> str:

@@ -44,7 +44,7 @@ def find_in_image(image: Path, name: str) -> str:
     raise UsageError(
         f"the family's image has no program {name!r}",
         where=image.name,
-        remedy="name it when the family is made, kxbench pvm create --with PROGRAM, or the image is built",
+        remedy=f"take it in when the family is made (--with {name}) or its image is built",
     )
 
 
