@@ -192,9 +192,8 @@ def create(wanted: Wanted) -> Family:
     if answer != b"ready\n":
         keeper.wait(_KEEPER_READY_S)
         shutil.rmtree(made.folder, ignore_errors=True)
-        raise TargetError(
-            answer.decode("utf-8", "replace").strip() or "its keeper died", where=f"family {wanted.name}"
-        )
+        what, _, remedy = answer.decode("utf-8", "replace").rpartition("\n")
+        raise TargetError(what or "its keeper died", where=f"family {wanted.name}", remedy=remedy)
     keeper.returncode = 0  # it goes on without us: no warning that it has not been waited for
     return made
 

@@ -1,7 +1,8 @@
 """The keeper of a family: a background process that starts its monitor, holds its console, notes how it ends.
 
 ``python -m targets.kylinx.toolstack.keeper DESCRIPTOR`` with `families.Wanted` as JSON on standard input; it
-writes ``ready`` or what went wrong to the descriptor. It dies with its family, and the family with it."""
+writes ``ready``, or what went wrong and in a last line the remedy, to the descriptor. It dies with its
+family, and the family with it."""
 
 import contextlib
 import fcntl
@@ -278,7 +279,7 @@ def main() -> int:
     try:
         keeper.start()
     except (KxbenchError, OSError) as error:
-        os.write(answer, f"{error}\n".encode()[:4000])
+        os.write(answer, f"{error}\n{getattr(error, 'remedy', '')}".encode()[:4000])
         return 1
     os.write(answer, b"ready\n")
     os.close(answer)

@@ -12,6 +12,7 @@ import pytest
 
 from targets.kylinx import abi, building, host
 from targets.kylinx.image import ImageReader, Request, build_image, cached_image, damaged
+from targets.kylinx.toolstack import families
 from targets.kylinx.toolstack.control import Program
 from targets.kylinx.toolstack.monitor import FamilyOptions, Monitor, Share, start_monitor
 from targets.kylinx.toolstack.programs import ENVIRONMENT, find_in_image, run_program
@@ -247,6 +248,23 @@ def test_why_a_program_was_not_started(monitor: Monitor, path: str, cwd: str, sa
 def test_a_program_may_end_as_one_that_is_not_started(monitor: Monitor, code: int) -> None:
     program = Program("/bin/sh", ("sh", "-c", f"exit {code}"), ENVIRONMENT)
     assert run_program(monitor.control, program).exit_code == code
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("built")
+def test_a_family_that_does_not_come_up_says_why_and_what_to_do(made: Made, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.kximage"
+    broken.write_bytes(b"KXIMAGE1" + bytes(100))
+    name = f"test-{os.getpid()}"
+    for options, what, remedy in (
+        (FamilyOptions(broken), "image", "kxbench doctor"),
+        (FamilyOptions(made.image, memory_bytes=1), "give a number", ""),
+    ):
+        with pytest.raises(TargetError, match=what) as caught:
+            families.create(families.Wanted(name, options))
+        assert "\n" not in str(caught.value)
+        assert remedy in caught.value.remedy and bool(remedy) is bool(caught.value.remedy)
+        assert not families.Family(name).folder.exists()
 
 
 @pytest.mark.root
