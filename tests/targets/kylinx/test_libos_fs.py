@@ -3,7 +3,6 @@
 import os
 import shutil
 import stat
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,42 +12,10 @@ import pytest
 from targets.kylinx.image import Request, build_image
 from targets.kylinx.image.tree import Tree
 from targets.kylinx.image.writer import write_image
+from tests.targets.kylinx.conftest import Hosted, run_hosted
 
-KYLINX = Path(__file__).resolve().parents[3] / "targets" / "kylinx"
-TESTS = Path(__file__).resolve().parent / "hosted"
 SHARED_MEMORY = Path("/dev") / "shm"
-LIMIT_S = 300
 SEEDS = (1, 2, 3, 4)
-
-
-@pytest.fixture(scope="module")
-def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("hosted")
-
-
-def built(output: Path, name: str, *, sanitized: bool = True) -> Path:
-    command = ["make", "-C", str(KYLINX), f"B={output}", "hosted-test", f"TEST={TESTS / name}.c"]
-    done = subprocess.run(
-        command + ["SAN=1"] * sanitized, capture_output=True, text=True, timeout=LIMIT_S, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return output / ("hosted-san" if sanitized else "hosted") / f"{name}.test"
-
-
-def run(program: Path, **environment: object) -> str:
-    values = {key: str(value) for key, value in environment.items()}
-    done = subprocess.run(
-        [program],
-        env=os.environ | {"KX_TIMEOUT": str(LIMIT_S)} | values,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    return done.stdout
-
 
 CONTENTS: Mapping[str, bytes] = {
     "small": b"small\n",
@@ -76,8 +43,8 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_calls(output: Path) -> None:
-    run(built(output, "fs_basic"))
+def test_calls(hosted: Hosted) -> None:
+    run_hosted(hosted("fs_basic", True))
 
 
 @pytest.fixture
@@ -94,22 +61,22 @@ def memory_directory() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_against_the_host(output: Path, memory_directory: Path, seed: int) -> None:
-    program = built(output, "fs_against_host")
-    run(program, KX_HOST_DIR=memory_directory, KX_SEED=seed, KX_STEPS=10_000)
+def test_against_the_host(hosted: Hosted, memory_directory: Path, seed: int) -> None:
+    program = hosted("fs_against_host", True)
+    run_hosted(program, KX_HOST_DIR=memory_directory, KX_SEED=seed, KX_STEPS=10_000)
 
 
-def test_many_at_once(output: Path) -> None:
-    run(built(output, "fs_parallel"))
+def test_many_at_once(hosted: Hosted) -> None:
+    run_hosted(hosted("fs_parallel", True))
 
 
-def test_damaged_images(output: Path, sample: Path) -> None:
-    run(built(output, "fs_image_fuzz"), KX_SAMPLE=sample, KX_STEPS=1000)
+def test_damaged_images(hosted: Hosted, sample: Path) -> None:
+    run_hosted(hosted("fs_image_fuzz", True), KX_SAMPLE=sample, KX_STEPS=1000)
 
 
-def test_damaged_image_of_a_program(output: Path, tmp_path: Path) -> None:
+def test_damaged_image_of_a_program(hosted: Hosted, tmp_path: Path) -> None:
     image = build_image(Request(("true",)), tmp_path / "true.kximage")
-    run(built(output, "fs_image_fuzz"), KX_SAMPLE=image.path, KX_STEPS=200)
+    run_hosted(hosted("fs_image_fuzz", True), KX_SAMPLE=image.path, KX_STEPS=200)
 
 
 def checksum(data: bytes) -> int:
@@ -159,8 +126,8 @@ def change(root: Path) -> None:
     (root / "odd2").hardlink_to(root / "odd")
 
 
-def test_image_read_and_changed(output: Path, sample: Path, tmp_path: Path) -> None:
-    printed = run(built(output, "fs_image"), KX_IMAGE=sample)
+def test_image_read_and_changed(hosted: Hosted, sample: Path, tmp_path: Path) -> None:
+    printed = run_hosted(hosted("fs_image", True), KX_IMAGE=sample)
     before, _, after = printed.removesuffix("ok\n").partition("--\n")
     for name, data in CONTENTS.items():
         path = tmp_path / name

@@ -9,28 +9,16 @@ import pytest
 from targets.kylinx import building, host
 from targets.kylinx.image import Request, cached_image
 from targets.kylinx.toolstack.monitor import FamilyOptions
+from tests.targets.kylinx.conftest import HERE, SANITIZED, Hosted, run_hosted
 
-HERE = Path(__file__).parent
-KYLINX = HERE.parents[2] / "targets" / "kylinx"
 FORKS = 300
 SAID = "0 wrong, memory is back, alarms: yes"
 
 
-@pytest.mark.parametrize("sanitized", [False, True], ids=["plain", "sanitized"])
+@SANITIZED
 @pytest.mark.parametrize("name", ["memory_maps", "elf_fuzz"])
-def test_hosted(name: str, sanitized: bool, tmp_path_factory: pytest.TempPathFactory) -> None:
-    build = tmp_path_factory.getbasetemp() / "hosted"
-    made = ["make", "-s", "-j2", "-C", str(KYLINX), f"B={build}", "hosted-test"]
-    made.append(f"TEST={HERE / 'hosted' / name}.c")
-    if sanitized:
-        made.append("SAN=1")
-    program = subprocess.run(made, capture_output=True, text=True, timeout=600, check=False)
-    assert program.returncode == 0, program.stdout + program.stderr
-    done = subprocess.run(
-        [program.stdout.split()[-1]], capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1] == "ok"
+def test_hosted(hosted: Hosted, name: str, sanitized: bool) -> None:
+    run_hosted(hosted(name, sanitized))
 
 
 @pytest.fixture(scope="module")

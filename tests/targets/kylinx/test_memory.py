@@ -1,6 +1,8 @@
 """The monitor's memory side under a real vCPU: the C test beside this file, built and run."""
 
+import functools
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,12 @@ PARTS = (
 SKIPPED = 77
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    folder = tmp_path_factory.mktemp("memory")
+    return functools.cache(lambda name: build_memory_program(name, folder))
+
+
 def build_memory_program(name: str, folder: Path) -> Path:
     made = folder / name
     flags = ["-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-Wshadow", "-D_GNU_SOURCE"]
@@ -45,12 +53,10 @@ def _run(program: Path, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize("seed", ["0x9e3779b97f4a7c15", "23", "4711"])
-def test_one_vcpu(tmp_path: Path, seed: str) -> None:
-    program = build_memory_program("memory_test", tmp_path)
-    assert _run(program, "300", "700", seed).startswith("ok")
+def test_one_vcpu(built: Callable[[str], Path], seed: str) -> None:
+    assert _run(built("memory_test"), "300", "700", seed).startswith("ok")
 
 
 @pytest.mark.parametrize("vms", ["one", "each"])
-def test_many_vcpus(tmp_path: Path, vms: str) -> None:
-    program = build_memory_program("memory_threads_test", tmp_path)
-    assert _run(program, "60", vms).startswith("ok")
+def test_many_vcpus(built: Callable[[str], Path], vms: str) -> None:
+    assert _run(built("memory_threads_test"), "60", vms).startswith("ok")
