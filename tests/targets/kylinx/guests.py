@@ -28,7 +28,7 @@ SEED = os.environ.get("KXBENCH_SEED", "1")
 
 def build(name: str) -> Path:
     """The program of the folder ``name``."""
-    subprocess.run(["make", "-s", "-C", str(HERE / name)], check=True)
+    subprocess.run(["make", "-s", f"-j{os.cpu_count()}", "-C", str(HERE / name)], check=True)
     return HERE / name / "build" / name
 
 

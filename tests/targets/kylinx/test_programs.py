@@ -194,7 +194,7 @@ def test_stress_ng(stressor: str) -> None:
     path = shutil.which("stress-ng")
     if path is None:
         pytest.skip("stress-ng is not installed")
-    bounded = [f"--{stressor}", "2", "--timeout", "2s", "--verify", "--metrics-brief", "--no-rand-seed"]
+    bounded = [f"--{stressor}", "2", "--timeout", "1s", "--verify", "--metrics-brief", "--no-rand-seed"]
     if stressor == "malloc":
         bounded += ["--malloc-bytes", "32M", "--malloc-max", "1000"]
     for run in (as_process, as_pvm):

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,10 @@ def test_killed_worker_is_told(deployment: Deployment, lab: Lab, tmp_path: Path)
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             for pid in set(lab.place.pids()) - before:
-                if b"--worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                    os.kill(pid, signal.SIGKILL)
-                    return
+                with suppress(OSError):  # it has ended by now
+                    if b"--worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                        os.kill(pid, signal.SIGKILL)
+                        return
             time.sleep(0.02)
 
     with deployment.serve(Service(ServiceKind.REDIS)) as endpoint:
