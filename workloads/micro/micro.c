@@ -33,7 +33,14 @@ static cpu_set_t allowed;
 _Noreturn void micro_leave(int code)
 {
 	pid_t owner = micro.cleanup_owner;
+	int none = 0;
+	sigset_t all;
 
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL); /* the peer's end is no reason to stop half-way */
+	/* The first to fail says with what: to take its channel away makes the peer fail too, of another cause. */
+	if (end_code && !__atomic_compare_exchange_n(end_code, &none, code, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		code = none;
 	/* The owner's, or an orphan's whose owner was killed. */
 	if (micro.cleanup && (owner == getpid() || owner != getppid())) {
 		void (*cleanup)(void) = micro.cleanup;
@@ -41,8 +48,6 @@ _Noreturn void micro_leave(int code)
 		micro.cleanup = NULL;
 		cleanup();
 	}
-	if (end_code)
-		*end_code = code;
 	if (micro.peer > 0)
 		kill(micro.peer, PEER_FAILED);
 	_exit(code);
@@ -103,7 +108,7 @@ static void on_signal(int number)
 	else if (number != PEER_FAILED)
 		written = write(STDERR_FILENO, ended, sizeof(ended) - 1);
 	(void)written;
-	micro_leave(number == PEER_FAILED && *end_code ? *end_code : MICRO_FAILED);
+	micro_leave(MICRO_FAILED);
 }
 
 void frame_guard(void)

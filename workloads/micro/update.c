@@ -72,7 +72,7 @@ static bool possible(uint64_t version, uint64_t before, uint64_t after)
 static void *call_at_full_speed(void *argument)
 {
 	struct caller *self = argument;
-	uint64_t calls = 0, last = now_ns(), before = atomic_load(&phase), turns = (uint64_t)work;
+	uint64_t calls = 0, keep_from = 2, last = now_ns(), before = atomic_load(&phase), turns = (uint64_t)work;
 
 	micro_pin(1 + (int)((self - everyone) % MAX(1, micro_processors() - 1)));
 	while (!atomic_load_explicit(&over, memory_order_relaxed)) {
@@ -86,8 +86,10 @@ static void *call_at_full_speed(void *argument)
 		note_gap(self, after, (double)(now - last));
 		if (before != after)
 			note_gap(self, before, (double)(now - last));
-		if (calls % GAP_EVERY == 0 && settled_version(after) && self->gaps_kept < GAP_SAMPLES)
+		if (calls >= keep_from && settled_version(after) && self->gaps_kept < GAP_SAMPLES) {
 			self->gaps[self->gaps_kept++] = (double)(now - last);
+			keep_from = calls + GAP_EVERY;
+		}
 		last = now;
 		before = after;
 	}

@@ -120,19 +120,13 @@ def test_segment_bases(guests: Guests) -> None:
     assert guests.stats()["vcpus"]["live"] == 0
 
 
-# An open fault, not accepted: in one run of four the LibOS finds its list of free pages damaged and the
-# family ends. The monitor, the host and the shared files stay whole. It is not the kept spaces of forks
-# (tried without them); which write does it is to be found.
-OPEN = pytest.mark.xfail(reason="open: the family's free pages are damaged in one run of four", strict=False)
-
-
 @pytest.mark.parametrize(
     "trial",
     [
         "arguments-change",
         "region-table-changes",
         "object-changes",
-        pytest.param("file-requests-change", marks=OPEN),
+        "file-requests-change",
         "fault-report-changes",
     ],
 )
