@@ -15,6 +15,7 @@ TARGETS: dict[str, str] = {
     "process": "targets.process:ProcessTarget",
     "kylinx": "targets.kylinx:KylinxTarget",
     "kylinx-vm": "targets.kylinx:KylinxVmTarget",
+    "microkernel": "targets.microkernel:MicrokernelTarget",
 }
 _LABEL = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 

@@ -21,6 +21,7 @@ class Capability(StrEnum):
     HTTP = "http"
     DNS = "dns"
     LIBRARIES = "libraries"  # dlopen from a directory of the host's
+    KERNEL = "kernel"  # run the kernel cases' program, or the target's own build of it
 
 
 class ServiceKind(StrEnum):
@@ -105,7 +106,8 @@ class Deployment(Protocol):
         ...
 
     def run_micro(self, program: Path, args: Sequence[str], *, timeout_s: float) -> str:
-        """Run a micro program to its end and return its standard output.
+        """Run a micro program to its end and return its standard output. A target that cannot execute the
+        host's programs runs its own of that name (the micro kernel: ``kernel``).
 
         Raises TargetError (with the console's tail) on a bad exit or on time-out."""
         ...

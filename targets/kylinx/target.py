@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from targets.kylinx import building, host
@@ -11,34 +11,22 @@ from targets.kylinx.image.elf import is_elf
 from targets.kylinx.toolstack.monitor import FamilyOptions
 from targets.kylinx.toolstack.programs import ENVIRONMENT
 from targets.kylinx.toolstack.symbols import Symbols
-from targets.lab import Lab, LabPlace, Site
-from targets.process.console import Console
+from targets.lab import Lab, Site
+from targets.process.deploying import SiteDeployment, deployed
 from targets.process.micro import run_micro
-from vocabulary.errors import HostError, TargetError, UnsupportedError
+from vocabulary.errors import TargetError, UnsupportedError
 from vocabulary.protocols import Capability, Deployment, Endpoint, Service
 
 _MOST_SIBLINGS = 64
 
 
-class KylinxDeployment:
+class KylinxDeployment(SiteDeployment):
     """See `vocabulary.protocols.Deployment`. Each program gets a fresh family: monitor, memory, pVMs."""
 
     def __init__(self, target: str, site: Site, scratch: Path, *, vm_per_pvm: bool = False) -> None:
-        self._target, self._site, self._scratch, self._vm_per_pvm = target, site, scratch, vm_per_pvm
-        self._console = Console(scratch / "console")
+        super().__init__(target, site, scratch)
+        self._vm_per_pvm = vm_per_pvm
         self._symbols = Symbols(None)
-
-    @property
-    def target(self) -> str:
-        return self._target
-
-    @property
-    def place(self) -> LabPlace:
-        return self._site.place
-
-    @property
-    def interface(self) -> str | None:
-        return self._site.interface
 
     @property
     def probe_points(self) -> Mapping[str, Path]:
@@ -55,10 +43,6 @@ class KylinxDeployment:
         except TargetError as error:
             error.console = self._symbols.annotate(error.console)
             raise
-
-    def run_beside(self, program: Path, args: Sequence[str], *, timeout_s: float) -> str:
-        """On the host, as the process target runs it."""
-        return run_micro(self.place, self._console, self._scratch, program, args, timeout_s)
 
     def command(self, program: Path, args: Sequence[str]) -> list[str]:
         """A monitor with a family for the program."""
@@ -135,14 +119,7 @@ class KylinxTarget:
     @contextmanager
     def deploy(self, scratch: Path) -> Iterator[Deployment]:
         """A fresh place; each program that is run boots a family in it. Raises TargetError."""
-        with ExitStack() as stack:
-            try:
-                scratch.mkdir(parents=True, exist_ok=True)
-                site = stack.enter_context(self._lab.site(self._lab.unused_name("kylinx")))
-            except HostError as error:
-                raise TargetError(f"cannot deploy: {error}", where=self._name, remedy=error.remedy) from error
-            except OSError as error:
-                raise TargetError(f"cannot deploy: {error}", where=self._name) from error
+        with deployed(self._lab, self._name, "kylinx", scratch) as site:
             yield KylinxDeployment(self._name, site, scratch.absolute(), vm_per_pvm=self.vm_per_pvm)
 
 

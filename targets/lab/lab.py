@@ -62,12 +62,19 @@ def _obstacle() -> HostError | None:
 @dataclass(frozen=True, slots=True)
 class Site:
     """A deployment's place. ``address`` is its own (IPv4), ``interface`` the suite-side end of its link,
-    which is in the lab's namespace; ``peer`` is the suite's address."""
+    which is in the lab's namespace; ``peer`` is the suite's address. ``tap`` is the descriptor of the link
+    of a site made for a machine: the address is the machine's to take, the place has no link."""
 
     place: LabPlace
     address: str
     interface: str
     peer: str
+    tap: int | None = None
+
+    @property
+    def network(self) -> str:
+        """The address with the length of the network's prefix: ``10.203.0.2/16``."""
+        return f"{self.address}/{SUBNET.prefixlen}"
 
 
 class Lab:
@@ -130,8 +137,9 @@ class Lab:
         return f"{base}{self._sites + 1}"
 
     @contextmanager
-    def site(self, name: str) -> Iterator[Site]:
-        """A fresh place ``kxb-RUN-<name>`` linked to the bridge; gone, with all that runs in it, at the end.
+    def site(self, name: str, *, tap: bool = False) -> Iterator[Site]:
+        """A fresh place ``kxb-RUN-<name>`` linked to the bridge by a veth pair, or for a machine by a
+        ``tap``; gone, with all that runs in it, at the end.
 
         Raises HostError."""
         if not _SITE.fullmatch(name) or name == "lab" or name in self._names:
@@ -143,11 +151,23 @@ class Lab:
         self._names.add(name)
         try:
             with self._make_place(name) as place:
-                self._network.add_veth(lab, place.netns, interface, f"{address}/{SUBNET.prefixlen}")
-                yield Site(place, address, interface, self.address)
+                if tap:
+                    with self._tap(place.netns, interface) as descriptor:
+                        yield Site(place, address, interface, self.address, descriptor)
+                else:
+                    self._network.add_veth(lab, place.netns, interface, f"{address}/{SUBNET.prefixlen}")
+                    yield Site(place, address, interface, self.address)
             self._network.await_gone(lab, interface)
         finally:
             self._names.discard(name)
+
+    @contextmanager
+    def _tap(self, netns: str, interface: str) -> Iterator[int]:
+        descriptor = self._network.add_tap(self.place.netns, netns, interface)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
     @contextmanager
     def _make_place(self, name: str) -> Iterator[LabPlace]:

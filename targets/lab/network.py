@@ -4,7 +4,10 @@
 pyroute2 alone takes 140 ms."""
 
 import contextlib
+import fcntl
+import os
 import socket
+import struct
 import subprocess
 import time
 from collections.abc import Sequence
@@ -18,6 +21,9 @@ BRIDGE = "kxbr0"
 TARGET_INTERFACE = "eth0"  # the name inside the deployment's namespace
 COMMAND_S = 20.0
 LINK_GONE_S = 2.0
+TUN = Path("/dev/net/tun")
+_TUNSETIFF = 0x400454CA  # linux/if_tun.h
+_IFF_TAP, _IFF_NO_PI, _IFF_VNET_HDR, _IFF_TUN_EXCL = 0x0002, 0x1000, 0x4000, 0x8000
 # No IPv6 in our namespaces: its router solicitations and duplicate-address detection would be noise on the
 # measured link. A generator opens many short connections: it gets most of the ports.
 SETTINGS = {
@@ -61,10 +67,7 @@ class Network:
 
     def add_veth(self, lab: str, site: str, interface: str, address: str) -> None:
         """A pair from the bridge in ``lab``, where its end is ``interface``, to ``site``. Made inside
-        ``lab``: no end is ever in the host's namespace. Raises HostError.
-
-        A tap for a virtual machine is made the same way: ``tuntap add NAME mode tap`` in ``lab``, master
-        the bridge."""
+        ``lab``: no end is ever in the host's namespace. Raises HostError."""
         self._ip(
             [
                 f"link add {interface} type veth peer name {TARGET_INTERFACE} netns {site}",
@@ -80,6 +83,24 @@ class Network:
             ],
             site,
         )
+
+    def add_tap(self, lab: str, site: str, interface: str) -> int:
+        """A tap on the bridge in ``lab`` for a machine that runs in ``site``, which has no link else.
+
+        Returns its descriptor; the tap is gone when all copies of that are closed, so nothing is left of it
+        whatever dies. A machine is given the descriptor: the tap stands where the suite's end of a veth pair
+        would, and ``site`` needs neither veth nor bridge. Frames carry struct virtio_net_hdr.
+
+        Raises HostError."""
+        with entered(lab):
+            descriptor = _open_tap(interface)
+        try:
+            self._ip([f"link set {interface} master {BRIDGE} up"], lab)
+            self._ip(["link set lo up"], site)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
 
     def await_gone(self, lab: str, interface: str) -> None:
         """The kernel takes a deleted namespace's links down in the background; wait for that, at most 2 s,
@@ -118,6 +139,25 @@ class Network:
                 where=f"ip -batch in {namespace or 'the host'}: {'; '.join(commands)}",
                 remedy="run as root; `kxbench doctor` says what is lacking, `kxbench clean` removes remains",
             )
+
+
+def _open_tap(name: str) -> int:
+    """A new tap in the namespace of the calling thread. Raises HostError."""
+    try:
+        descriptor = os.open(TUN, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            flags = _IFF_TAP | _IFF_NO_PI | _IFF_VNET_HDR | _IFF_TUN_EXCL
+            fcntl.ioctl(descriptor, _TUNSETIFF, struct.pack("16sH22x", name.encode(), flags))
+        except BaseException:
+            os.close(descriptor)
+            raise
+    except OSError as error:
+        raise HostError(
+            f"no tap can be made: {error.strerror}",
+            where=str(TUN),
+            remedy="modprobe tun; in a container, give it access to the device",
+        ) from error
+    return descriptor
 
 
 def namespaces(prefix: str) -> list[str]:

@@ -108,10 +108,20 @@ def serving(
     except HostError as error:
         raise TargetError(f"cannot start {server.program}: {error}", where=place.netns) from error
     running = RunningServer(server.program, process, place, console)
+    endpoint = Endpoint(service.kind, address, server.port, process.pid)
+    with watched(running, server, endpoint, watch_from):
+        yield endpoint
+
+
+@contextmanager
+def watched(
+    running: RunningServer, server: Server, endpoint: Endpoint, watch_from: Place
+) -> Iterator[Endpoint]:
+    """``running`` as a service from its first answer to the end of the ``with``; see `serving`."""
     try:
-        running.await_ready(server, address, watch_from)
+        running.await_ready(server, endpoint.host, watch_from)
         try:
-            yield Endpoint(service.kind, address, server.port, process.pid)
+            yield endpoint
         except UnsupportedError:
             raise
         except Exception as error:

@@ -1,35 +1,21 @@
 """The process target: ordinary Linux processes, the baseline."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from targets.lab import Lab, LabPlace, Site
-from targets.process.console import Console
-from targets.process.micro import run_micro
+from targets.lab import Lab, Site
+from targets.process.deploying import SiteDeployment, deployed
 from targets.process.serving import serving
-from vocabulary.errors import HostError, TargetError
 from vocabulary.protocols import Capability, Deployment, Endpoint, Service
 
 
-class ProcessDeployment:
+class ProcessDeployment(SiteDeployment):
     """See `vocabulary.protocols.Deployment`."""
 
     def __init__(self, target: str, lab: Lab, site: Site, scratch: Path) -> None:
-        self._target, self._lab, self._site, self._scratch = target, lab, site, scratch
-        self._console = Console(scratch / "console")
-
-    @property
-    def target(self) -> str:
-        return self._target
-
-    @property
-    def place(self) -> LabPlace:
-        return self._site.place
-
-    @property
-    def interface(self) -> str | None:
-        return self._site.interface
+        super().__init__(target, site, scratch)
+        self._lab = lab
 
     @property
     def probe_points(self) -> Mapping[str, Path]:
@@ -37,10 +23,8 @@ class ProcessDeployment:
         return {}
 
     def run_micro(self, program: Path, args: Sequence[str], *, timeout_s: float) -> str:
-        """See `targets.process.micro.run_micro`."""
-        return run_micro(self.place, self._console, self._scratch, program, args, timeout_s)
-
-    run_beside = run_micro
+        """As what runs beside it."""
+        return self.run_beside(program, args, timeout_s=timeout_s)
 
     def command(self, program: Path, args: Sequence[str]) -> list[str]:
         """The program itself."""
@@ -49,9 +33,6 @@ class ProcessDeployment:
     def serve(self, service: Service) -> AbstractContextManager[Endpoint]:
         """See `targets.process.serving.serving`."""
         return serving(service, self.place, self._site.address, self._lab.place, self._scratch, self._console)
-
-    def console(self) -> str:
-        return self._console.tail()
 
 
 class ProcessTarget:
@@ -79,12 +60,5 @@ class ProcessTarget:
     @contextmanager
     def deploy(self, scratch: Path) -> Iterator[Deployment]:
         """A fresh place with nothing running in it. Raises TargetError."""
-        with ExitStack() as stack:
-            try:
-                scratch.mkdir(parents=True, exist_ok=True)
-                site = stack.enter_context(self._lab.site(self._lab.unused_name("process")))
-            except HostError as error:
-                raise TargetError(f"cannot deploy: {error}", where=self._name, remedy=error.remedy) from error
-            except OSError as error:
-                raise TargetError(f"cannot deploy: {error}", where=self._name) from error
+        with deployed(self._lab, self._name, "process", scratch) as site:
             yield ProcessDeployment(self._name, self._lab, site, scratch.absolute())

@@ -24,7 +24,7 @@ def test_a_name_with_a_dash_is_a_target_of_its_own() -> None:
 def test_unknown_target(name: str) -> None:
     with pytest.raises(UsageError, match="unknown target") as caught:
         make_target(name, Lab())
-    assert "known targets: kylinx, kylinx-vm, process" in caught.value.remedy
+    assert "known targets: kylinx, kylinx-vm, microkernel, process" in caught.value.remedy
 
 
 @pytest.mark.parametrize("name", ["process@", "process@a b", "process@a@b", "process@" + "x" * 99])
