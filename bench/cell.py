@@ -4,7 +4,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.environment import observe_cell
@@ -15,6 +15,7 @@ from vocabulary import (
     CaseContext,
     CaseKind,
     CellRecord,
+    Clock,
     Deployment,
     Endpoint,
     KxbenchError,
@@ -100,7 +101,8 @@ def run_cell(
             outcome, reason = Outcome.FAILED, _told(error)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-    samples += [s for r in seen.readings for s in r.samples]
+    probed = [s for r in seen.readings for s in r.samples]
+    samples += [_indicative(s) for s in probed] if target.emulated else probed
     lost = sum(r.lost_events for r in seen.readings)
     if outcome is Outcome.OK:
         reason = _doubt(samples, lost, seen, reading)
@@ -147,9 +149,18 @@ def _measure(
         except TargetError as error:
             error.console = error.console or deployment.console()
             raise
+        if target.emulated:
+            samples = [_indicative(item) for item in samples]
         if seen.probes and not seen.opened:
             raise UnsupportedError(f"case {kind.name} has no timed part for probes")
         return samples, deployment.console()
+
+
+def _indicative(samples: Samples) -> Samples:
+    """With the clock named for what it is: a wall clock, beside a machine that is emulated."""
+    if not samples.metric.clock.like(Clock.MONOTONIC):
+        return samples
+    return replace(samples, metric=replace(samples.metric, clock=Clock.EMULATED))
 
 
 def _doubt(samples: list[Samples], lost: int, seen: _Observation, reading: Mapping[str, float]) -> str:
@@ -158,6 +169,8 @@ def _doubt(samples: list[Samples], lost: int, seen: _Observation, reading: Mappi
         return "no samples"
     if lost:
         return f"{lost} probe events lost of {lost + sum(r.events for r in seen.readings)}"
+    if all(item.metric.clock in (Clock.ICOUNT, Clock.NONE) for item in samples):
+        return ""  # what else ran on the machine has no part in it
     return "; ".join(doubts(samples)) or noisy_reason(reading)
 
 

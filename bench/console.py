@@ -143,6 +143,8 @@ def quantity(value: float, unit: str) -> str:
     scales: Mapping[str, Sequence[tuple[float, str]]] = {
         "ns": ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1, "ns")),
         "ops/s": ((1e6, "M/s"), (1e3, "k/s"), (1, "/s")),
+        "instructions": ((1e7, "M instr."), (1e4, "k instr."), (1, "instr.")),
+        "1/30s": ((1e6, "M/30 s"), (1e3, "k/30 s"), (1, "/30 s")),
         "bytes": ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "B")),
         "bytes/s": ((2**30, "GiB/s"), (2**20, "MiB/s"), (2**10, "KiB/s"), (1, "B/s")),
     }

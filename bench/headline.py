@@ -84,7 +84,7 @@ def _line(
     if not one:
         yield other
     for target in (first, other):
-        yield quantity(figure[target].estimate, any_.unit) if target in figure else "–"
+        yield quantity(figure[target].estimate, figure[target].unit) if target in figure else "–"
     against = against_of(ratio)
     yield against.ratio if against else ""
     yield against.interval if against else ""

@@ -171,7 +171,8 @@ def show_comparison(store: Store, a: RunRecord, b: RunRecord | None, all_: bool,
         rows = statistics.compare_runs(*sides, names=(a.run_id, b.run_id))
         for difference in differences(a.environment, b.environment):
             err.print(f"  the machines differ: {difference}", markup=False)
-    listed = [row for row in rows if row.significant or (all_ and row.better != "neither")]
+    apart = [row for row in rows if math.isnan(row.ratio)]  # of different clocks: side by side all the same
+    listed = [row for row in rows if row.significant or (row.better != "neither" and (all_ or row in apart))]
     if json:
         print_json([as_json(row) for row in listed])
         return
@@ -197,15 +198,21 @@ def _differences(rows: list[ComparisonRow]) -> None:
                     row.case,
                     row.series,
                     quantity(row.estimate_a, row.unit),
-                    quantity(row.estimate_b, row.unit),
+                    quantity(row.estimate_b, row.unit_b or row.unit),
                 ),
-                *(f"{row.ratio:.3f}", f"{row.low:.3f} .. {row.high:.3f}", f"{row.p_adjusted:.3g}"),
+                *_ratio(row),
                 "significant" if row.significant else row.note,
             )
             for row in rows
         ],
         right=("a", "b", "b/a", "p (Holm)"),
     )
+
+
+def _ratio(row: ComparisonRow) -> tuple[str, str, str]:
+    if math.isnan(row.ratio):
+        return "–", "–", "–"
+    return f"{row.ratio:.3f}", f"{row.low:.3f} .. {row.high:.3f}", f"{row.p_adjusted:.3g}"
 
 
 def export_path(store: Store, run: RunRecord, format_: str) -> Path:

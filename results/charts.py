@@ -92,11 +92,12 @@ def _natural(line: Line) -> str:
 
 
 def _grouped_lines(lines: Sequence[Line]) -> list[list[Line]]:
-    """One chart a metric and source of a kind; of what is watched before and during an event, one a case."""
+    """One chart a metric, unit and source of a kind; of what is watched before and during an event, one a
+    case."""
     grouped: dict[tuple[str, ...], list[Line]] = defaultdict(list)
     for line in sorted(lines, key=_natural):
         phases = line.case if PHASE in line.labels else ""
-        grouped[line.kind, line.metric, line.source, line.probe, phases].append(line)
+        grouped[line.kind, line.metric, line.unit, line.source, line.probe, phases].append(line)
     return list(grouped.values())
 
 

@@ -9,7 +9,7 @@ from results.curves import PHASE, RATE
 from results.families import family_of
 from results.spread import Spread, spread
 from results.units import between, ratio, ratio_between, scale
-from vocabulary import Better, ComparisonRow, SummaryRow
+from vocabulary import Better, Clock, ComparisonRow, SummaryRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,12 @@ class Figure:
     deployments: int
     count: str
     spread: Spread | None
+    clock: str  # where it is not a wall clock beside a real machine
 
     @property
     def text(self) -> str:
-        return f"{self.estimate} {self.unit}".rstrip() + f" ({self.interval})"
+        clock = f", {self.clock}" if self.clock else ""
+        return f"{self.estimate} {self.unit}".rstrip() + f" ({self.interval}{clock})"
 
     @property
     def interval_with_unit(self) -> str:
@@ -83,6 +85,7 @@ def parameters(case: str, kind: str) -> str:
     return inside[1:-1].replace(",", ", ") if inside.startswith("[") else inside
 
 
+CLOCKS = {Clock.ICOUNT: "instructions counted", Clock.EMULATED: "emulated machine: indicative"}
 LEAST = 3  # deployments or pairs for an interval worth showing: of two, Student's t makes one of decades
 
 
@@ -101,6 +104,7 @@ def figure_of(row: SummaryRow) -> Figure:
         deployments=row.deployments,
         count=f"{row.count:,}".replace(",", "\u202f"),
         spread=spread(row),
+        clock=CLOCKS.get(Clock(row.clock), ""),
     )
 
 
@@ -120,6 +124,8 @@ def against_of(row: ComparisonRow | None) -> Against | None:
 
 def interval_of(row: ComparisonRow) -> str:
     """Of the ratio, or why there is none."""
+    if math.isnan(row.ratio):
+        return "different clocks"
     if row.pairs < LEAST or not math.isfinite(row.high - row.low):
         return "too few pairs"
     return ratio_between(row.low, row.high)
@@ -128,12 +134,15 @@ def interval_of(row: ComparisonRow) -> str:
 def difference_of(row: ComparisonRow) -> Difference:
     family = family_of(row.kind).key
     by = scale(row.estimate_a, row.unit, family)
-    p = "–" if math.isnan(row.p_adjusted) else f"{row.p_adjusted:.2g}"
+    p = "–" if math.isnan(row.p_adjusted) or math.isnan(row.ratio) else f"{row.p_adjusted:.2g}"
+    alone = math.isnan(row.ratio)
     return Difference(
         row=row,
         what=row.series,
         a=by.text(row.estimate_a),
-        b=f"{by.number(row.estimate_b, row.estimate_a)} {by.name}".rstrip(),
+        b=scale(row.estimate_b, row.unit_b, family).text(row.estimate_b)
+        if alone
+        else f"{by.number(row.estimate_b, row.estimate_a)} {by.name}".rstrip(),
         ratio=ratio(row.ratio),
         interval=interval_of(row),
         p=p,

@@ -24,6 +24,11 @@ LEGEND = (
         "pairs of the same block; so it is not quite the ratio of the two medians shown",
     ),
     (
+        "Instructions counted, indicative",
+        "of an emulated machine: a count of instructions is the same in every run and on every host; what a "
+        "wall clock says of it tells of the emulator. Neither is set in a ratio to the time of a real one",
+    ),
+    (
         "Better, worse",
         "of a ratio whose interval and corrected p value leave 1 out: less time or more throughput is "
         "better, more time or less throughput worse",

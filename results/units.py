@@ -8,6 +8,8 @@ _STEPS: dict[str, tuple[tuple[float, str], ...]] = {
     "bytes": ((1, "B"), (2**10, "KiB"), (2**20, "MiB"), (2**30, "GiB")),
     "bytes/s": ((1, "B/s"), (2**10, "KiB/s"), (2**20, "MiB/s"), (2**30, "GiB/s")),
     "ops/s": ((1, "/s"), (1e3, "k/s"), (1e6, "M/s")),
+    "instructions": ((1, "instr."), (1e4, "k instr."), (1e7, "M instr.")),
+    "1/30s": ((1, "/30 s"), (1e3, "k/30 s"), (1e6, "M/30 s")),
 }
 _NOUNS = {"redis": "req/s", "http": "req/s", "dns": "queries/s"}  # what an operation is, by family
 _DIGITS = 3

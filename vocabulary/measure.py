@@ -18,8 +18,13 @@ class Clock(StrEnum):
     MONOTONIC = "monotonic"  # CLOCK_MONOTONIC of the machine under test
     BOOT_KTIME = "ktime"  # bpf_ktime_get_ns(): CLOCK_MONOTONIC read inside the kernel
     TSC = "tsc"  # cycles of a synchronised time-stamp counter, converted to ns
-    ICOUNT = "icount"  # QEMU virtual nanoseconds: one an instruction
+    ICOUNT = "icount"  # instructions of an emulated machine, a virtual nanosecond each
+    EMULATED = "emulated"  # wall time, any of the first three, of an emulated machine: indicative
     NONE = "none"  # not a duration (bytes, counts)
+
+    def like(self, other: "Clock") -> bool:
+        """Whether figures of the two may be set in a ratio."""
+        return self is other or {self, other} <= {Clock.MONOTONIC, Clock.BOOT_KTIME, Clock.TSC}
 
 
 class Better(StrEnum):
@@ -41,7 +46,7 @@ class Source(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Metric:
     """A quantity. ``name`` is a noun in snake case without its unit; ``unit`` one of ns, bytes,
-    bytes/s, ops/s, 1 (a count or ratio)."""
+    bytes/s, ops/s, 1 (a count or ratio), instructions, 1/30s (a count in 30 s of its clock)."""
 
     name: str
     unit: str

@@ -100,9 +100,9 @@ class ComparisonRow:
     """One series of ``b`` against ``a`` (targets of one run, or runs), as judged by ``bench.statistics``.
 
     ``ratio`` is b/a with its 95 % interval ``low``..``high`` (0..inf with one pair); the estimates are in
-    ``unit``.
-    ``pairs`` is the number of blocks in which both were measured. ``note`` says why a row is not to be
-    judged (too few pairs, a noisy cell); empty when it is."""
+    ``unit``. Of clocks that are not alike there is no ratio: it and its interval are NaN, and ``unit_b`` is
+    b's unit. ``pairs`` is the number of blocks in which both were measured. ``note`` says why a row is not
+    to be judged (too few pairs, a noisy cell); empty when it is."""
 
     case: str
     kind: str
@@ -123,6 +123,9 @@ class ComparisonRow:
     pairs: int
     significant: bool
     note: str
+    clock_a: str = ""
+    clock_b: str = ""
+    unit_b: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ MOST_SAMPLES = 2_000_000
 MOST_COUNT = 2**53
 MOST_TEXT = 4096
 MOST_SCALAR = 2.0**63
-UNITS = ("ns", "bytes", "bytes/s", "ops/s", "1")
-_TIMED_UNITS = ("ns", "bytes/s", "ops/s")  # the others are not durations: Clock.NONE
+UNITS = ("ns", "bytes", "bytes/s", "ops/s", "1", "instructions", "1/30s")
+_TIMED_UNITS = ("ns", "bytes/s", "ops/s", "instructions", "1/30s")  # the others are no durations: Clock.NONE
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _LABEL_TEXT = re.compile(r"[A-Za-z0-9_.:/+-]{1,64}")  # a series' identity is made of them
 

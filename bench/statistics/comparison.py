@@ -43,6 +43,7 @@ def compare(
 ) -> list[ComparisonRow]:
     """Target ``b`` against target ``a`` of one run, one row a (case, series) that both have, in the order
     first met. A series of plain cells is compared in those, one that only probes give in probed cells.
+    Of clocks that are not alike (``Clock.like``) there is a row, but no ratio.
 
     Judged are series with a direction of better and two blocks or more; ``p_adjusted`` is Holm's over all
     of them. ``significant``: p_adjusted < alpha and the interval is beyond 1 by the factor 1 + practical.
@@ -234,6 +235,8 @@ def _judged(
 
 def _unjudged(match: Match, ratio: Ratio) -> str:
     """Why a series is not judged; empty when it is."""
+    if not _alike(match):
+        return f"different clocks, {match.a[0].metric.clock} and {match.b[0].metric.clock}: no ratio"
     if match.a[0].metric.better is Better.NEITHER:
         return "a description"
     if match.noisy:
@@ -241,6 +244,12 @@ def _unjudged(match: Match, ratio: Ratio) -> str:
     if ratio.contrast.df <= 0:
         return "one deployment on a side" + (f", {match.dropped} noisy left out" if match.dropped else "")
     return ""
+
+
+def _alike(match: Match) -> bool:
+    """Whether a ratio of the two means anything."""
+    a, b = match.a[0].metric, match.b[0].metric
+    return a.unit == b.unit and a.clock.like(b.clock)
 
 
 def _row(
@@ -254,7 +263,9 @@ def _row(
     practical: float,
 ) -> ComparisonRow:
     first = match.a[0]
-    factor, low, high = ratio.bounds()
+    second = match.b[0]
+    alike = _alike(match)
+    factor, low, high = ratio.bounds() if alike else (math.nan, math.nan, math.nan)
     margin = 1 + practical
     # the interval of what is not all positive is 0..inf if the baseline is 0: there p alone decides
     beyond = low > margin or high < 1 / margin or not ratio.logarithmic
@@ -274,10 +285,13 @@ def _row(
         high=high,
         p_value=1.0 if reason else ratio.contrast.p_value(),
         p_adjusted=adjusted,
-        effect_size=cliffs_delta(
-            np.array([r.median for r in match.a]), np.array([r.median for r in match.b])
-        ),
+        effect_size=cliffs_delta(np.array([r.median for r in match.a]), np.array([r.median for r in match.b]))
+        if alike
+        else math.nan,
         pairs=min(len(match.a), len(match.b)),
         significant=adjusted < alpha and beyond,
         note=reason,
+        clock_a=str(first.metric.clock),
+        clock_b=str(second.metric.clock),
+        unit_b=second.metric.unit,
     )

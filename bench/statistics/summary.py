@@ -7,7 +7,7 @@ import numpy as np
 
 from bench.statistics.interval import estimate_of, interval
 from bench.statistics.replicates import Cells, Replicate, gather, pooled_percentiles, trusted
-from vocabulary import SummaryRow
+from vocabulary import Clock, SummaryRow
 
 
 def summarise(cells: Cells, seed: int = 0) -> list[SummaryRow]:
@@ -33,6 +33,8 @@ def _row(group: Sequence[Replicate], rng: np.random.Generator) -> SummaryRow:
     first = used[0]
     if len(used) == 1:
         note = "; ".join(filter(None, [note, "one deployment: no interval"]))
+    if first.metric.clock is Clock.EMULATED:
+        note = "; ".join(filter(None, ["emulated machine: indicative", note]))
     return SummaryRow(
         target=first.target,
         case=first.case,

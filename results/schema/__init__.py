@@ -58,7 +58,7 @@ class MetricV1(_Strict):
     """What was measured."""
 
     name: Text
-    unit: Text = Field(description="ns, bytes, bytes/s, ops/s or 1")
+    unit: Text = Field(description="ns, bytes, bytes/s, ops/s, 1, instructions or 1/30s")
     clock: Clock
     better: Better
     summary: Text

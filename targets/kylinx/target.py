@@ -96,6 +96,7 @@ class KylinxTarget:
     """See `vocabulary.protocols.Target`."""
 
     summary = "the process's own binaries in pVMs: a monitor on KVM, a LibOS that forks and talks"
+    emulated = False
     vm_per_pvm = False
 
     def __init__(self, lab: Lab, name: str = "kylinx") -> None:

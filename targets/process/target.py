@@ -39,6 +39,7 @@ class ProcessTarget:
     """See `vocabulary.protocols.Target`. Nothing is built: the programs are the host's own."""
 
     summary = "ordinary Linux processes in a network namespace and a cgroup of their own: the baseline"
+    emulated = False
 
     def __init__(self, lab: Lab, name: str = "process") -> None:
         self._lab, self._name = lab, name
