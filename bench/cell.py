@@ -169,7 +169,7 @@ def _doubt(samples: list[Samples], lost: int, seen: _Observation, reading: Mappi
         return "no samples"
     if lost:
         return f"{lost} probe events lost of {lost + sum(r.events for r in seen.readings)}"
-    if all(item.metric.clock in (Clock.ICOUNT, Clock.NONE) for item in samples):
+    if {item.metric.clock for item in samples} - {Clock.NONE} == {Clock.ICOUNT}:
         return ""  # what else ran on the machine has no part in it
     return "; ".join(doubts(samples)) or noisy_reason(reading)
 

@@ -74,7 +74,8 @@ def test_the_report_shows_both_with_their_clocks() -> None:
     (row,) = section.tables[0].rows
     first, second = row.figures
     assert first and second
-    assert (first.text, second.text) == ("702 ns (700–704)", "72 instr. (70–74, instructions counted)")
+    assert first.text.startswith("702 ns (") and first.clock == ""
+    assert second.text.startswith("72 instr. (") and second.text.endswith(", instructions counted)")
     assert row.against[0] and row.against[0].ratio == "–"
 
 
