@@ -30,6 +30,7 @@ CASES: dict[str, str] = {
     "update": _MICRO,
     "herd": _MICRO,
     "create": _MICRO,
+    "kernel": _MICRO,
     "redis": "workloads.redis_load.cases:REDIS",
     "redis_sweep": "workloads.redis_load.cases:REDIS_SWEEP",
     "redis_bgsave": "workloads.redis_load.bgsave:REDIS_BGSAVE",

@@ -5,6 +5,7 @@ Every departure from the form is a TargetError that names the program and the pl
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
@@ -25,6 +26,7 @@ MOST_TEXT = 4096
 MOST_SCALAR = 2.0**63
 UNITS = ("ns", "bytes", "bytes/s", "ops/s", "1", "instructions", "1/30s")
 _TIMED_UNITS = ("ns", "bytes/s", "ops/s", "instructions", "1/30s")  # the others are no durations: Clock.NONE
+_STATISTICS = ("count", "min", "q1", "median", "q3", "max", "mean", "stddev")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _LABEL_TEXT = re.compile(r"[A-Za-z0-9_.:/+-]{1,64}")  # a series' identity is made of them
 
@@ -143,6 +145,20 @@ class _Reader:
             self.fail(f"holds a negative number, {made.min():g}", at)
         return made
 
+    def statistics(self, value: object, samples: NDArray[np.float64], at: str) -> None:
+        """What a program made of its own samples: believed as little as they are, and not kept."""
+        told = self.mapping(value, at, set(_STATISTICS))
+        for key, item in told.items():
+            if type(item) not in (int, float) or not np.isfinite(item):
+                self.fail(f"{item!r:.80} is not a number", f"{at}.{key}")
+        if not samples.size:
+            self.fail("without samples", at)
+        for key, (low, high) in _statistics_of(samples).items():
+            if not low <= told[key] <= high:
+                self.fail(
+                    f"{told[key]:.17g} is not that of the samples, {low:.6g} to {high:.6g}", f"{at}.{key}"
+                )
+
     def histogram(self, value: object, at: str) -> Histogram:
         if not isinstance(value, dict) or not value:
             self.fail("not an object of bins and their counts", at)
@@ -156,7 +172,7 @@ class _Reader:
         return Histogram.from_sparse(made)
 
     def metric(self, value: object, at: str, clock: Clock, source: Source) -> Samples:
-        optional = frozenset({"summary", "signed", "samples", "histogram"})
+        optional = frozenset({"summary", "signed", "samples", "histogram", "statistics"})
         item = self.mapping(value, at, {"name", "unit", "better", "labels"}, optional)
         name = self.name(item["name"], f"{at}.name")
         at = f"{at} ({name})"
@@ -167,6 +183,13 @@ class _Reader:
             self.fail("not true or false", f"{at}.signed")
         if "samples" not in item and "histogram" not in item:
             self.fail("neither 'samples' nor 'histogram'", at)
+        if unit == "instructions" and clock is not Clock.ICOUNT:
+            self.fail(f"instructions are counted by the clock icount, not {clock}", f"{at}.unit")
+        values = np.empty(0, np.float64)
+        if "samples" in item:
+            values = self.samples(item["samples"], f"{at}.samples", signed)
+        if "statistics" in item:
+            self.statistics(item["statistics"], values, f"{at}.statistics")
         return Samples(
             metric=Metric(
                 name,
@@ -176,19 +199,38 @@ class _Reader:
                 self.text(item.get("summary", ""), f"{at}.summary"),
             ),
             source=source,
-            values=self.samples(item["samples"], f"{at}.samples", signed)
-            if "samples" in item
-            else np.empty(0, np.float64),
+            values=values,
             histogram=self.histogram(item["histogram"], f"{at}.histogram") if "histogram" in item else None,
             labels=self.labels(item["labels"], f"{at}.labels"),
         )
+
+
+def _statistics_of(samples: NDArray[np.float64]) -> dict[str, tuple[float, float]]:
+    """Least and greatest value that each may have: quantiles by whatever definition lie between neighbours
+    (Hyndman and Fan, The American Statistician 50(4), 1996), the deviation divides by N or N - 1, and a
+    guest's arithmetic is in whole numbers, rounded or cut."""
+    ordered, count = np.sort(samples), samples.size
+    mean, deviation = float(samples.mean()), float(samples.std())
+    last = count - 1
+    bounds = {
+        "count": (count, count),
+        "min": (ordered[0], ordered[0]),
+        "max": (ordered[last], ordered[last]),
+        "mean": (mean - 1, mean + 1),
+        "stddev": (deviation - 1, deviation * math.sqrt(count / max(last, 1)) + 1),
+    }
+    for key, share in (("q1", 0.25), ("median", 0.5), ("q3", 0.75)):
+        below, above = math.floor(share * last), math.ceil(share * last)
+        bounds[key] = (ordered[max(below - 1, 0)] - 1, ordered[min(above + 1, last)])
+    return {key: (float(low), float(high)) for key, (low, high) in bounds.items()}
 
 
 def parse(stdout: str, program: str, *, source: Source = Source.PROGRAM) -> list[Samples]:
     """The Samples in what ``program`` printed, in its order.
 
     A metric may have ``summary`` (a line for people) and ``signed`` (true allows negative values) besides
-    the keys of docs/architecture.md, and ``histogram`` beside or in place of ``samples``. Values have shape
+    the keys of docs/architecture.md, ``histogram`` beside or in place of ``samples``, and ``statistics``
+    (count, min, q1, median, q3, max, mean, stddev), which must be those of its samples. Values have shape
     (N,), N >= 1, or (0,) with a histogram only. Units ``bytes`` and ``1`` get Clock.NONE, the others the
     object's clock. Raises TargetError on anything that is not of that form, a series that occurs twice,
     a number that is not finite, or sizes over the limits above.

@@ -49,7 +49,8 @@ class MachineOptions:
         if len(self.arguments) > LONGEST_ARGUMENTS:
             raise TargetError(f"the kernel's command line is longer than {LONGEST_ARGUMENTS} characters")
         # dtb-randomness: a seed in the device tree, another one each time
-        command = f"""{QEMU} -nodefaults -no-user-config -display none -no-reboot -accel tcg
+        # -S: a guest that does nothing but print keeps QEMU from answering; so it starts when that is done
+        command = f"""{QEMU} -S -nodefaults -no-user-config -display none -no-reboot -accel tcg
             -machine virt,gic-version=2,dtb-randomness=off -cpu cortex-a15 -m {self.memory_mib}M
             -global virtio-mmio.force-legacy=false
             -chardev file,id=console,path=console.txt -serial chardev:console
@@ -170,4 +171,5 @@ def running(
         stack.callback(control.close)
         machine = Machine(process, control, GuestLog(guest), place, console)
         stack.callback(machine.stop)
+        control.execute("cont")
         yield machine

@@ -264,3 +264,55 @@ def test_any_truncation_is_refused(at: int) -> None:
 def test_values_come_through_unchanged(values: list[float]) -> None:
     (samples,) = parse(wrap(with_metric(samples=values)), "fork")
     assert samples.values.tolist() == [float(value) for value in values]
+
+
+STATISTICS = {"count": 5, "min": 1, "q1": 2, "median": 3, "q3": 4, "max": 10, "mean": 4, "stddev": 3}
+
+
+def with_statistics(**fields: object) -> dict[str, Any]:
+    return with_metric(samples=[10, 1, 3, 2, 4], statistics={**STATISTICS, **fields})
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"stddev": 3.1623}, {"stddev": 3.5355}, {"q1": 1.5, "q3": 7}, {"mean": 4.4}]
+)
+def test_statistics_that_are_those_of_the_samples(fields: dict[str, object]) -> None:
+    (samples,) = parse(wrap(with_statistics(**fields)), "fork")
+    assert samples.values.tolist() == [10, 1, 3, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"count": 4}, "count: 4 is not that of the samples"),
+        ({"min": 0}, "min: 0 is not"),
+        ({"max": 11}, "max: 11 is not"),
+        ({"median": 4.5}, "median: 4.5 is not"),
+        ({"mean": 6}, "mean: 6 is not"),
+        ({"stddev": 0}, "stddev: 0 is not"),
+        ({"q1": "1"}, "q1: '1' is not a number"),
+        ({"q3": True}, "q3: True is not a number"),
+        ({"mode": 1}, "unknown key 'mode'"),
+    ],
+)
+def test_statistics_of_something_else(fields: dict[str, object], told: str) -> None:
+    assert told in str(refused(wrap(with_statistics(**fields))))
+
+
+def test_statistics_without_samples() -> None:
+    body = with_metric(statistics=STATISTICS, histogram={"1": 5})
+    del body["metrics"][0]["samples"]
+    assert "without samples" in str(refused(wrap(body)))
+
+
+def test_statistics_of_a_single_sample() -> None:
+    told = dict.fromkeys(STATISTICS, 7) | {"count": 1, "stddev": 0}
+    assert parse(wrap(with_metric(samples=[7], statistics=told)), "fork")[0].values.tolist() == [7]
+
+
+def test_instructions_are_counted_by_their_clock() -> None:
+    body = {**with_metric(unit="instructions"), "clock": "icount"}
+    assert parse(wrap(body), "fork")[0].metric.clock is Clock.ICOUNT
+    assert "clock icount, not monotonic" in str(refused(wrap(with_metric(unit="instructions"))))
+    counts = {**with_metric(unit="1/30s"), "clock": "icount"}
+    assert parse(wrap(counts), "fork")[0].metric.clock is Clock.ICOUNT

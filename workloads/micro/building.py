@@ -15,7 +15,7 @@ SANITIZED = BUILD / "sanitize"
 NAMES = (
     *("null", "ctxsw", "fork", "cow", "exec", "herd", "create"),
     *("pipe", "sysv_mq", "posix_mq", "kill", "exitwait", "sysv_shm", "posix_shm"),
-    *("dlopen", "update"),
+    *("dlopen", "update", "kernel"),
 )
 _REMEDY = "./kxbench setup installs the compiler, make and systemtap-sdt-dev"
 _built: set[str] = set()

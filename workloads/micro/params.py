@@ -33,6 +33,16 @@ class Ctxsw(Params):
     )
 
 
+class Kernel(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    group: Literal["syscall", "scheduling", "ipc", "irq", "sync", "memory", "task", "thread_metric"] = Field(
+        "syscall", description="what to measure; thread_metric: counts, told as in 30 s of the target's clock"
+    )
+    iterations: int = Field(100, ge=1, le=100_000, description="samples of each metric but the counts")
+    interval_ms: int = Field(100, ge=1, le=30_000, description="how long thread_metric counts each")
+
+
 class Memory(Params):
     dirty_mib: int = Field(16, ge=0, le=65536, description="MiB dirtied before the first fork")
     pages: Pages = Field("default", description=_PAGES)

@@ -28,8 +28,8 @@ def guest(tmp_path: Path) -> Guest:
 
     def make(text: str, ends: str = "OFF", repeat: int = 1) -> Parts:
         elf, image, tasks = tmp_path / "guest.elf", tmp_path / "guest.img", tmp_path / "tasks"
-        quoted = '"' + text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"') + '"'
-        defines = [f"-DTEXT={quoted}", f"-DREPEAT={repeat}", f"-D{ends}"]
+        (tmp_path / "guest.txt").write_bytes(text.encode())
+        defines = [f'-DTEXT="{tmp_path}/guest.txt"', f"-DREPEAT={repeat}", f"-D{ends}"]
         command = ["arm-none-eabi-gcc", "-mcpu=cortex-a15", "-nostdlib", "-Wl,-Ttext=0", *defines]
         subprocess.run([*command, "-o", elf, HERE / "stand_in.S"], check=True)
         subprocess.run(["arm-none-eabi-objcopy", "-O", "binary", elf, image], check=True)

@@ -35,5 +35,5 @@ printed:
 #endif
 	.ltorg
 text:
-	.ascii	TEXT
+	.incbin	TEXT
 	.byte	0
