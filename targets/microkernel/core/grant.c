@@ -1,0 +1,108 @@
+/* Pages lent with a call: shared by both spaces, in the receiver's window, until its reply. */
+#include "kernel.h"
+
+static struct grant *grant_find(struct space *borrower, u32 token)
+{
+	for (struct link *l = borrower->grants.next; l != &borrower->grants; l = l->next)
+		if (CONTAINER(l, struct grant, link)->token == token)
+			return CONTAINER(l, struct grant, link);
+	return NULL;
+}
+
+static void grant_free(struct grant *g)
+{
+	if (g->lender)
+		g->lender->lent = NULL;
+	list_remove(&g->link);
+	object_free(&g->object);
+}
+
+static int share_pages(struct task *lender, struct space *borrower, u32 va, u32 window, u32 pages, u32 protection)
+{
+	for (u32 i = 0; i < pages; i++) {
+		u32 *entry = space_entry(lender->space, va + i * MK_PAGE, false);
+		u32 physical = space_physical(lender->space, va + i * MK_PAGE);
+		int error = MK_EADDRESS;
+
+		if (physical >= 0x40000000u && !(protection & ~space_protection(*entry)))
+			error = space_put(borrower, window + i * MK_PAGE, physical, protection);
+		if (error) {
+			space_unmap(borrower, window, i);
+			return error;
+		}
+	}
+	return 0;
+}
+
+/* Words 7 and 8 of the lender's message; word 7 becomes the address in the borrower's. */
+int grant_lend(struct task *lender, struct task *borrower, u32 token)
+{
+	u32 protection = lender->frame.r[9] & (MK_PAGE - 1), va = lender->frame.r[9] - protection, pages = lender->frame.r[10];
+	struct grant *g;
+	int error;
+
+	if ((protection != MK_READ && protection != (MK_READ | MK_WRITE)) || pages > MK_GRANT_PAGES || !space_range(va, pages))
+		return MK_EARGUMENT;
+	if (pages > borrower->window_pages)
+		return MK_EADDRESS;
+	if (!space_free(borrower->space, borrower->window, pages))
+		return MK_EBUSY;
+	if (lender->lent)
+		grant_revoke(lender);
+	g = object_make(FREE);
+	if (!g)
+		return MK_EMEMORY;
+	error = share_pages(lender, borrower->space, va, borrower->window, pages, protection);
+	if (error) {
+		object_free(&g->object);
+		return error;
+	}
+	*g = (struct grant){ .lender = lender, .borrower = borrower->space, .va = borrower->window, .pages = pages, .token = token };
+	list_insert(&borrower->space->grants, &g->link);
+	lender->lent = g;
+	borrower->frame.r[9] = borrower->window | protection;
+	return 0;
+}
+
+void grant_end(struct space *borrower, u32 token)
+{
+	struct grant *g = list_empty(&borrower->grants) ? NULL : grant_find(borrower, token);
+
+	if (!g)
+		return;
+	space_unmap(borrower, g->va, g->pages);
+	grant_free(g);
+}
+
+/* The borrower goes on with a copy, so that it cannot be made to fault; where there is no memory for one it loses the page. */
+u32 grant_revoke(struct task *lender)
+{
+	struct grant *g = lender->lent;
+	u32 taken = 0;
+
+	if (!g)
+		return 0;
+	for (; taken < g->pages; taken++) {
+		u32 va = g->va + taken * MK_PAGE, *entry = space_entry(g->borrower, va, false), old = entry ? *entry : 0;
+		u32 *from = (u32 *)(old & ~(MK_PAGE - 1)), *copy = old ? page_take() : NULL;
+
+		if (!old)
+			continue;
+		for (u32 i = 0; copy && i < MK_PAGE / sizeof *copy; i++)
+			copy[i] = from[i];
+		*entry = copy ? (old & (MK_PAGE - 1)) | (u32)copy : 0;
+		g->borrower->pages -= !copy;
+		space_flush(g->borrower, va);
+		page_give((u32)from);
+	}
+	g->lender = NULL;
+	lender->lent = NULL;
+	return taken;
+}
+
+/* Of a space that ends, which has unmapped them or will. */
+void grants_forget(struct space *borrower)
+{
+	while (!list_empty(&borrower->grants))
+		grant_free(CONTAINER(borrower->grants.next, struct grant, link));
+}

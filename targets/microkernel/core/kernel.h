@@ -1,0 +1,262 @@
+/* The core layer's own types. One CPU; the kernel runs with interrupts off and never blocks: a system call that must wait
+ * leaves its task in a queue, and what it waits for finishes the call in the task's saved registers. */
+#ifndef MK_KERNEL_H
+#define MK_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "../include/abi.h"
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef unsigned u32; /* newlib calls uint32_t long */
+typedef uint64_t u64;
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define CONTAINER(pointer, type, field) ((type *)(void *)((char *)(pointer) - offsetof(type, field)))
+#define NORETURN __attribute__((noreturn))
+#define PRINTF(at) __attribute__((format(printf, at, (at) + 1)))
+
+/* ---- Lists: circular, with a head ---- */
+struct link { struct link *next, *prev; };
+
+static inline void list_init(struct link *l) { l->next = l->prev = l; }
+static inline bool list_empty(const struct link *l) { return l->next == l; }
+
+static inline void list_insert(struct link *before, struct link *l)
+{
+	l->next = before;
+	l->prev = before->prev;
+	before->prev->next = l;
+	before->prev = l;
+}
+
+static inline void list_remove(struct link *l)
+{
+	l->prev->next = l->next;
+	l->next->prev = l->prev;
+	l->next = l->prev = l;
+}
+
+/* ---- Objects: what handles name ---- */
+enum kind { FREE, TASK, SPACE, PORT, SEMAPHORE, MUTEX, TIMER, DEVICE };
+
+struct object {
+	u8 kind;
+	bool dead;                /* still named by handles, but gone */
+	u16 handles;              /* that name it */
+};
+
+struct handle { struct object *object; u32 rights; };
+
+/* ---- Alarms: what happens at a time of the counter ---- */
+struct alarm {
+	struct link link;         /* in the queue, earliest first; alone: not set */
+	u64 when;
+	void (*ring)(struct alarm *);
+};
+
+/* ---- Spaces ---- */
+struct space {
+	struct object object;
+	u8 number;                /* index in spaces[], its ASID, and its identity in messages */
+	u16 tasks;                /* alive */
+	u32 *table;               /* first level: 1024 entries of 1 MiB, one page */
+	struct handle *handles;   /* MK_HANDLES */
+	u32 pages, limit;         /* held; at most */
+	struct port *watcher;     /* notified at the end, or NULL */
+	u32 watcher_bits, status;
+	char name[9];
+	struct link grants;       /* lent to this space */
+};
+
+/* Pages lent with a call, until its reply. */
+struct grant {
+	struct object object;     /* only for its memory */
+	struct link link;         /* in the borrower's grants */
+	struct task *lender;      /* NULL: gone, or took it back */
+	struct space *borrower;
+	u32 va, pages, token;     /* in the borrower */
+};
+
+/* ---- Tasks ---- */
+struct frame { u32 pc, psr, r[15]; }; /* as start.S saves them: r[13] sp, r[14] lr of user mode */
+
+enum state { UNUSED, STOPPED, READY, SENDING, RECEIVING, REPLYING, WAITING, ASLEEP };
+/* SENDING: in a port's queue; REPLYING: its call was received; WAITING: for a semaphore or mutex */
+
+struct task {
+	struct object object;
+	struct frame frame;       /* here: start.S */
+	u8 state, base, priority; /* priority: with what is inherited */
+	bool calls;               /* wants a reply; else it sends */
+	u32 token;                /* of the call under way, or the last: index and generation */
+	u32 left;                 /* of its quantum, in counts; 0: a new one */
+	struct space *space;
+	struct link link;         /* in a ready or wait queue */
+	struct link *queue;       /* that wait queue */
+	struct task *holder;      /* whom it waits for: that task inherits its priority */
+	struct link donors, donor; /* who waits for this one; own place in the holder's list */
+	struct link held;         /* mutexes */
+	struct alarm alarm;       /* its time-out or sleep */
+	struct grant *lent;       /* with the call under way */
+	u32 window, window_pages; /* where grants to it are mapped */
+};
+
+struct port {
+	struct object object;
+	u16 receivers_named;      /* handles with MK_RIGHT_RECEIVE */
+	u32 bits;                 /* notified, not yet received */
+	struct link senders, receivers; /* by priority, then first come */
+	struct task *server;      /* who received last: inherits from senders */
+};
+
+struct semaphore { struct object object; u32 count; struct link waiters; };
+struct mutex { struct object object; struct task *owner; struct link waiters, held; };
+struct timer { struct object object; struct alarm alarm; struct port *port; u64 due; u32 bits, period; };
+
+struct device {
+	struct object object;
+	u8 type;                  /* MK_DEVICE_* */
+	u16 irq;                  /* 0: none */
+	u32 physical, bytes;
+	struct port *port;
+	u32 bits;
+};
+
+/* boot/ */
+extern struct mk_boot boot_info;
+extern struct device devices[MK_BOOT_DEVICES];
+extern u32 kernel_table[4096], empty_table[1024];
+void fdt_parse(const void *blob);
+void mmu_map_kernel(void);
+struct task *kernel_main(const void *tree);
+void NORETURN board_off(void);
+
+/* print.c */
+void print(const char *format, ...) PRINTF(1);
+void print_text(const char *text, u32 bytes);
+void NORETURN panic(const char *format, ...) PRINTF(1);
+
+/* pages.c */
+extern u32 pages_free;
+void pages_init(u32 end, u32 keep_from, u32 keep_to);
+void *page_take(void);            /* zeroed; NULL: none left */
+void page_share(u32 physical);    /* one more user */
+void page_give(u32 physical);     /* one less; the last frees it */
+
+/* objects.c: kernel objects of at most 64 bytes */
+extern u32 objects_alive;
+void *object_make(enum kind kind);
+void object_free(struct object *o);
+void object_drop(struct object *o);     /* one that named it does no more */
+int handle_add(struct space *s, struct object *o, u32 rights);
+int handle_drop(struct space *s, u32 h);
+void handles_drop_all(struct space *s);
+void *handle_get(u32 h, enum kind kind, u32 rights, int *error); /* of the current space; NULL: *error says why */
+
+/* space.c */
+extern struct space spaces[MK_SPACES];
+struct space *space_make(u32 limit, struct port *watcher, u32 bits, const char *name, int *error);
+void space_end(struct space *s);  /* all of it but the struct: that stays while handles name it */
+u32 *space_entry(struct space *s, u32 va, bool make);
+int space_map(struct space *s, u32 va, u32 pages, u32 protection);
+int space_unmap(struct space *s, u32 va, u32 pages);
+int space_move(struct space *to, u32 to_va, struct space *from, u32 va, u32 pages, u32 protection);
+int space_map_device(struct space *s, u32 va, u32 physical, u32 bytes, u32 protection);
+int space_put(struct space *s, u32 va, u32 physical, u32 protection); /* a page of another's: shared */
+bool space_free(struct space *s, u32 va, u32 pages);
+bool space_range(u32 va, u32 pages);
+u32 space_physical(struct space *s, u32 va);     /* 0: not there */
+u32 space_protection(u32 entry);
+int space_copy_in(struct space *s, void *to, u32 va, u32 bytes);
+void space_activate(struct space *s);
+void space_flush(struct space *s, u32 va);
+
+/* grant.c */
+int grant_lend(struct task *lender, struct task *borrower, u32 token);
+void grant_end(struct space *borrower, u32 token); /* replied: the window is empty again */
+u32 grant_revoke(struct task *lender);
+void grants_forget(struct space *borrower);
+
+/* sched.c */
+extern struct task *current, tasks[MK_TASKS];
+extern u32 switches;
+void ready(struct task *t);       /* at the end of its priority's queue */
+void block(struct task *t, enum state state);
+void wait_in(struct link *queue, struct task *t); /* by priority */
+void wait_end(struct task *t);    /* out of its queue, off its holder, no alarm */
+void wake(struct task *t, int result);
+void wait_for(struct task *t, struct task *holder);
+void donor_leave(struct task *t);  /* it does not wait for its holder any more */
+void holder_lost(struct task *holder);
+void priority_update(struct task *t);
+void yield(void);
+void timeout_set(struct task *t, u32 us);
+struct task *schedule(void);      /* who runs next; idles until there is one */
+void quantum_over(void);
+
+/* ipc.c */
+void port_died(struct port *p);
+void port_notify(struct port *p, u32 bits);
+int ipc_send(struct task *t);
+int ipc_call(struct task *t);
+int ipc_receive(struct task *t);
+int ipc_reply(struct task *t);
+int ipc_reply_receive(struct task *t);
+
+/* task.c */
+int task_make(struct space *s, u32 entry, u32 stack, u32 argument, u32 priority, struct task **made);
+void task_end(struct task *t, u32 status);
+void task_fault(struct task *t, u32 kind, u32 address, u32 why);
+
+/* sync.c */
+int semaphore_down(struct task *t, struct semaphore *s);
+int semaphore_up(struct semaphore *s);
+void semaphore_died(struct semaphore *s);
+int mutex_lock(struct task *t, struct mutex *m);
+int mutex_unlock(struct task *t, struct mutex *m);
+void mutex_died(struct mutex *m);
+void mutexes_release(struct task *t);
+
+/* time.c */
+static inline u64 now(void)
+{
+	u32 low, high;
+
+	__asm__ volatile("mrrc p15, 1, %0, %1, c14" : "=r"(low), "=r"(high)); /* CNTVCT */
+	return (u64)high << 32 | low;
+}
+void time_init(void);
+u64 counts_of(u32 us);
+void alarm_set(struct alarm *a, u64 when);
+void alarm_off(struct alarm *a);
+void alarms_ring(void);
+void time_at_latest(u64 when);    /* an interrupt no later than this */
+
+/* irq.c */
+struct work { struct link link; void (*run)(struct work *); };
+#define DEVICE_IRQ_PRIORITY 0x80
+void irq_init(void);
+void irq_take(void);              /* all that is pending */
+void irq_enable(u32 irq, u32 priority);
+void irq_disable(u32 irq);
+void irq_raise(u32 irq);
+void work_defer(struct work *w);
+void work_run(void);              /* before a task goes on, or while idle */
+extern u32 irq_stamp;
+
+/* syscall.c */
+typedef int system_call(struct task *t, u32 *r);
+extern system_call *const system_calls[MK_CALLS + 1]; /* the last: all numbers that are none */
+#define NO_RESULT INT32_MIN       /* r0 is set, or will be: not the returned value */
+
+static inline u32 cycles(void)
+{
+	u32 n;
+
+	__asm__ volatile("mrc p15, 0, %0, c9, c13, 0" : "=r"(n)); /* PMCCNTR */
+	return n;
+}
+#endif

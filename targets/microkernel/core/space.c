@@ -1,0 +1,287 @@
+/* Address spaces: short-descriptor tables (ARM ARM B3.5) for [0, 1 GiB), which TTBR0 holds; the kernel is in TTBR1.
+ * One page holds the four second-level tables of 4 MiB. */
+#include "kernel.h"
+
+#define SMALL_PAGE 2u
+#define XN 1u
+#define NORMAL (1u << 6 | 1u << 3 | 1u << 2) /* write-back, write-allocate */
+#define DEVICE_MEMORY (1u << 2)
+#define USER_READ (2u << 4)       /* AP: the kernel may write */
+#define USER_WRITE (3u << 4)
+#define SHAREABLE (1u << 10)
+#define NOT_GLOBAL (1u << 11)
+#define FRAME (~(MK_PAGE - 1))
+#define TABLE 1u
+#define TABLE_BYTES 1024u
+#define TABLES_SPAN 0x400000u
+
+struct space spaces[MK_SPACES];
+static struct space *active;
+
+static u32 entry_for(u32 physical, u32 protection, u32 kind)
+{
+	return (physical & FRAME) | SMALL_PAGE | kind | SHAREABLE | NOT_GLOBAL | (protection & MK_WRITE ? USER_WRITE : USER_READ) |
+	       (protection & MK_EXECUTE ? 0 : XN);
+}
+
+u32 space_protection(u32 entry)
+{
+	return MK_READ | ((entry & USER_WRITE) == USER_WRITE ? MK_WRITE : 0) | (entry & XN ? 0 : MK_EXECUTE);
+}
+
+static bool protection_valid(u32 p) { return p == MK_READ || p == (MK_READ | MK_WRITE) || p == (MK_READ | MK_EXECUTE); }
+
+bool space_range(u32 va, u32 pages)
+{
+	return !(va & (MK_PAGE - 1)) && va >= MK_PAGE && va < MK_USER_END && pages && pages <= (MK_USER_END - va) / MK_PAGE;
+}
+
+struct space *space_make(u32 limit, struct port *watcher, u32 bits, const char *name, int *error)
+{
+	struct space *s = NULL;
+
+	for (u32 i = 1; i < MK_SPACES && !s; i++)
+		if (spaces[i].object.kind == FREE)
+			s = &spaces[i];
+	if (!s) {
+		*error = MK_EFULL;
+		return NULL;
+	}
+	*s = (struct space){ .object.kind = SPACE, .number = (u8)(s - spaces), .limit = limit, .watcher = watcher, .watcher_bits = bits };
+	s->table = page_take();
+	s->handles = s->table ? page_take() : NULL;
+	if (!s->handles) {
+		if (s->table)
+			page_give((u32)s->table);
+		s->object.kind = FREE;
+		*error = MK_EMEMORY;
+		return NULL;
+	}
+	s->pages = 2;
+	if (watcher)
+		watcher->object.handles++; /* it must not go before */
+	s->handles[MK_SELF] = (struct handle){ &s->object, MK_RIGHT_ALL };
+	for (u32 i = 0; i < 8; i++)
+		s->name[i] = name[i] >= ' ' && name[i] < 127 ? name[i] : 0;
+	list_init(&s->grants);
+	return s;
+}
+
+/* The entry of a page; with make, the tables on the way to it too. NULL: no table. */
+u32 *space_entry(struct space *s, u32 va, bool make)
+{
+	u32 *first = &s->table[va >> 20 & 0xffcu];
+
+	if (!*first) {
+		u8 *tables = make && s->pages < s->limit ? page_take() : NULL;
+
+		if (!tables)
+			return NULL;
+		s->pages++;
+		for (u32 i = 0; i < 4; i++)
+			first[i] = (u32)(tables + i * TABLE_BYTES) | TABLE;
+	}
+	return (u32 *)(s->table[va >> 20] & ~(TABLE_BYTES - 1)) + (va >> 12 & 255);
+}
+
+void space_flush(struct space *s, u32 va)
+{
+	__asm__ volatile("dsb\n\tmcr p15, 0, %0, c8, c7, 1\n\tdsb\n\tisb" ::"r"(va | s->number) : "memory"); /* TLBIMVA */
+}
+
+static void code_changed(void)
+{
+	__asm__ volatile("dsb\n\tmcr p15, 0, %0, c7, c5, 0\n\tmcr p15, 0, %0, c7, c5, 6\n\tdsb\n\tisb" ::"r"(0) : "memory"); /* ICIALLU, BPIALL */
+}
+
+bool space_free(struct space *s, u32 va, u32 pages)
+{
+	for (u32 i = 0; i < pages; i++) {
+		u32 *entry = space_entry(s, va + i * MK_PAGE, false);
+
+		if (entry && *entry)
+			return false;
+	}
+	return true;
+}
+
+/* Tables for the range, before anything changes. */
+static bool tables_make(struct space *s, u32 va, u32 pages)
+{
+	for (u32 at = va; at < va + pages * MK_PAGE; at = (at | (TABLES_SPAN - 1)) + 1)
+		if (!space_entry(s, at, true))
+			return false;
+	return true;
+}
+
+int space_map(struct space *s, u32 va, u32 pages, u32 protection)
+{
+	if (!space_range(va, pages) || !protection_valid(protection))
+		return MK_EARGUMENT;
+	if (!space_free(s, va, pages))
+		return MK_EADDRESS;
+	if (pages > s->limit - s->pages || pages > pages_free || !tables_make(s, va, pages))
+		return MK_EMEMORY;
+	for (u32 i = 0; i < pages; i++) {
+		void *page = pages <= s->limit - s->pages + i ? page_take() : NULL;
+
+		if (!page) { /* the tables took the last */
+			space_unmap(s, va, i);
+			return MK_EMEMORY;
+		}
+		*space_entry(s, va + i * MK_PAGE, false) = entry_for((u32)page, protection, NORMAL);
+		s->pages++;
+	}
+	return 0;
+}
+
+int space_unmap(struct space *s, u32 va, u32 pages)
+{
+	if (pages && !space_range(va, pages))
+		return MK_EARGUMENT;
+	for (u32 i = 0; i < pages; i++) {
+		u32 *entry = space_entry(s, va + i * MK_PAGE, false), old = entry ? *entry : 0;
+
+		if (!old)
+			continue;
+		*entry = 0;
+		space_flush(s, va + i * MK_PAGE);
+		page_give(old & FRAME);
+		s->pages--;
+	}
+	return 0;
+}
+
+int space_move(struct space *to, u32 to_va, struct space *from, u32 va, u32 pages, u32 protection)
+{
+	if (!space_range(va, pages) || !space_range(to_va, pages) || !protection_valid(protection))
+		return MK_EARGUMENT;
+	for (u32 i = 0; i < pages; i++) {
+		u32 *entry = space_entry(from, va + i * MK_PAGE, false);
+
+		/* a page lent, or a device's, is not one's own to give */
+		if (!entry || (*entry & (USER_WRITE | NORMAL)) != (USER_WRITE | NORMAL))
+			return MK_EADDRESS;
+	}
+	if (!space_free(to, to_va, pages))
+		return MK_EADDRESS;
+	if (pages > to->limit - to->pages || !tables_make(to, to_va, pages) || pages > to->limit - to->pages)
+		return MK_EMEMORY;
+	for (u32 i = 0; i < pages; i++) {
+		u32 *entry = space_entry(from, va + i * MK_PAGE, false);
+
+		*space_entry(to, to_va + i * MK_PAGE, false) = entry_for(*entry, protection, NORMAL);
+		*entry = 0;
+		space_flush(from, va + i * MK_PAGE);
+		from->pages--;
+		to->pages++;
+	}
+	if (protection & MK_EXECUTE)
+		code_changed();
+	return 0;
+}
+
+int space_map_device(struct space *s, u32 va, u32 physical, u32 bytes, u32 protection)
+{
+	u32 from = physical & FRAME, pages = (physical - from + bytes + MK_PAGE - 1) / MK_PAGE;
+	bool memory = physical >= 0x40000000u;
+
+	if (!space_range(va, pages))
+		return MK_EARGUMENT;
+	if (!space_free(s, va, pages))
+		return MK_EADDRESS;
+	if (!tables_make(s, va, pages))
+		return MK_EMEMORY;
+	for (u32 i = 0; i < pages; i++) {
+		if (memory)
+			page_share(from + i * MK_PAGE);
+		*space_entry(s, va + i * MK_PAGE, false) = entry_for(from + i * MK_PAGE, protection, memory ? NORMAL : DEVICE_MEMORY);
+		s->pages++;
+	}
+	return 0;
+}
+
+int space_put(struct space *s, u32 va, u32 physical, u32 protection)
+{
+	u32 *entry = s->pages < s->limit ? space_entry(s, va, true) : NULL;
+
+	if (!entry)
+		return MK_EMEMORY;
+	if (*entry)
+		return MK_EADDRESS;
+	page_share(physical);
+	*entry = entry_for(physical, protection, NORMAL);
+	s->pages++;
+	return 0;
+}
+
+u32 space_physical(struct space *s, u32 va)
+{
+	u32 *entry = va < MK_USER_END ? space_entry(s, va, false) : NULL;
+
+	return entry && *entry ? (*entry & FRAME) | (va & (MK_PAGE - 1)) : 0;
+}
+
+int space_copy_in(struct space *s, void *to, u32 va, u32 bytes)
+{
+	u8 *out = to;
+
+	while (bytes) {
+		u32 from = space_physical(s, va), n = MK_PAGE - (va & (MK_PAGE - 1));
+
+		if (from < 0x40000000u) /* nothing, or a device */
+			return MK_EADDRESS;
+		n = n < bytes ? n : bytes;
+		for (u32 i = 0; i < n; i++)
+			*out++ = ((u8 *)from)[i];
+		va += n;
+		bytes -= n;
+	}
+	return 0;
+}
+
+/* B3.10.4: no translation may mix one space's table with another's ASID. */
+void space_activate(struct space *s)
+{
+	u32 attributes = 0x4a; /* walks: write-back, shareable */
+
+	if (s == active)
+		return;
+	active = s;
+	__asm__ volatile("mcr p15, 0, %0, c2, c0, 0\n\tisb\n\tmcr p15, 0, %1, c13, c0, 1\n\tisb\n\tmcr p15, 0, %2, c2, c0, 0\n\tisb" ::"r"(
+				 (u32)empty_table | attributes),
+			 "r"(s ? s->number : 0u), "r"((s ? (u32)s->table : (u32)empty_table) | attributes)
+			 : "memory");
+}
+
+void space_end(struct space *s)
+{
+	grants_forget(s);
+	handles_drop_all(s);
+	for (u32 mib = 0; mib < MK_USER_END >> 20; mib += 4) {
+		u32 *entries = (u32 *)(s->table[mib] & ~(TABLE_BYTES - 1));
+
+		if (!entries)
+			continue;
+		for (u32 i = 0; i < MK_PAGE / sizeof(u32); i++)
+			if (entries[i])
+				page_give(entries[i] & FRAME);
+		page_give((u32)entries);
+	}
+	__asm__ volatile("dsb\n\tmcr p15, 0, %0, c8, c7, 2\n\tdsb\n\tisb" ::"r"((u32)s->number) : "memory"); /* TLBIASID */
+	if (active == s)
+		space_activate(NULL);
+	page_give((u32)s->table);
+	page_give((u32)s->handles);
+	s->pages = 0;
+	s->object.dead = true;
+	if (s->watcher) {
+		struct port *p = s->watcher;
+
+		s->watcher = NULL;
+		port_notify(p, s->watcher_bits);
+		object_drop(&p->object);
+	}
+	if (!s->object.handles)
+		s->object.kind = FREE;
+}

@@ -1,0 +1,97 @@
+/* Semaphores and mutexes: first the highest priority, then first come. */
+#include "kernel.h"
+
+static struct task *first(struct link *waiters) { return CONTAINER(waiters->next, struct task, link); }
+
+static int wait_at(struct task *t, struct link *waiters, struct task *holder)
+{
+	block(t, WAITING);
+	wait_in(waiters, t);
+	wait_for(t, holder);
+	timeout_set(t, t->frame.r[12] >> 8);
+	return NO_RESULT;
+}
+
+int semaphore_down(struct task *t, struct semaphore *s)
+{
+	if (!s->count)
+		return wait_at(t, &s->waiters, NULL);
+	s->count--;
+	return 0;
+}
+
+int semaphore_up(struct semaphore *s)
+{
+	if (!list_empty(&s->waiters))
+		wake(first(&s->waiters), 0);
+	else if (s->count == INT32_MAX)
+		return MK_EFULL;
+	else
+		s->count++;
+	return 0;
+}
+
+void semaphore_died(struct semaphore *s)
+{
+	while (!list_empty(&s->waiters))
+		wake(first(&s->waiters), MK_EDEAD);
+}
+
+static void own(struct mutex *m, struct task *t)
+{
+	m->owner = t;
+	list_insert(&t->held, &m->held);
+}
+
+int mutex_lock(struct task *t, struct mutex *m)
+{
+	if (m->owner == t)
+		return MK_EBUSY;
+	if (m->owner)
+		return wait_at(t, &m->waiters, m->owner);
+	own(m, t);
+	return 0;
+}
+
+/* Handed to the first who waits; the others now wait for that one. */
+static void hand_over(struct mutex *m, int result)
+{
+	struct task *next;
+
+	list_remove(&m->held);
+	m->owner = NULL;
+	if (list_empty(&m->waiters))
+		return;
+	next = first(&m->waiters);
+	wake(next, result);
+	own(m, next);
+	for (struct link *l = m->waiters.next; l != &m->waiters; l = l->next) {
+		struct task *t = CONTAINER(l, struct task, link);
+
+		donor_leave(t);
+		wait_for(t, next);
+	}
+}
+
+int mutex_unlock(struct task *t, struct mutex *m)
+{
+	if (m->owner != t)
+		return MK_EBUSY;
+	hand_over(m, 0);
+	return 0;
+}
+
+/* Whoever gets it next is told that what it protects may be half done. */
+void mutexes_release(struct task *t)
+{
+	while (!list_empty(&t->held))
+		hand_over(CONTAINER(t->held.next, struct mutex, held), MK_EDEAD);
+}
+
+void mutex_died(struct mutex *m)
+{
+	if (m->owner)
+		list_remove(&m->held);
+	while (!list_empty(&m->waiters))
+		wake(first(&m->waiters), MK_EDEAD);
+}

@@ -1,0 +1,82 @@
+/* Alarms on the virtual timer of the ARM generic timer (ARM ARM B8): one comparator, set for the earliest. */
+#include "kernel.h"
+#include "../boot/board.h"
+
+#define TIMER_ON 1u
+#define DEVICE_PRIORITY_TIMER 0x40
+
+static struct link alarms = { &alarms, &alarms };
+static u64 programmed;            /* what the comparator is set to */
+static u32 hz;
+
+static void program(u64 when)
+{
+	programmed = when;
+	__asm__ volatile("mcrr p15, 3, %0, %1, c14" ::"r"((u32)when), "r"((u32)(when >> 32))); /* CNTV_CVAL */
+}
+
+static void ring_all(struct work *w);
+static struct work ringing = { { &ringing.link, &ringing.link }, ring_all };
+
+void time_init(void)
+{
+	__asm__ volatile("mrc p15, 0, %0, c14, c0, 0" : "=r"(hz)); /* CNTFRQ */
+	boot_info.counter_hz = hz;
+	program(UINT64_MAX);
+	__asm__ volatile("mcr p15, 0, %0, c14, c1, 0" ::"r"(2u));        /* CNTKCTL: tasks may read CNTVCT */
+	__asm__ volatile("mcr p15, 0, %0, c14, c3, 1" ::"r"(TIMER_ON)); /* CNTV_CTL */
+	irq_enable(BOARD_TIMER_IRQ, DEVICE_PRIORITY_TIMER);
+}
+
+u64 counts_of(u32 us)
+{
+	return (u64)us * hz / 1000000u;
+}
+
+void time_at_latest(u64 when)
+{
+	if (when < programmed)
+		program(when);
+}
+
+void alarm_set(struct alarm *a, u64 when)
+{
+	struct link *before = &alarms;
+
+	while (before->prev != &alarms && CONTAINER(before->prev, struct alarm, link)->when > when)
+		before = before->prev;
+	a->when = when;
+	list_insert(before, &a->link);
+	time_at_latest(when);
+}
+
+void alarm_off(struct alarm *a)
+{
+	a->when = 0;
+	list_remove(&a->link);
+}
+
+/* Top half of the interrupt: quiet until there is a new time. */
+void alarms_ring(void)
+{
+	program(UINT64_MAX);
+	work_defer(&ringing);
+}
+
+static void ring_all(struct work *w)
+{
+	struct alarm *a = CONTAINER(alarms.next, struct alarm, link);
+
+	if (list_empty(&alarms)) {
+		quantum_over();
+		return;
+	}
+	if (a->when > now()) {
+		time_at_latest(a->when);
+		quantum_over();
+		return;
+	}
+	alarm_off(a);
+	a->ring(a);
+	work_defer(w); /* one at a time: interrupts are looked at in between */
+}

@@ -1,0 +1,145 @@
+/* The whole contract between the micro kernel and its tasks: system calls, messages, handles, boot information.
+ *
+ * A system call is `svc #0` with its number in the low 8 bits of r12 and a time-out in the other 24 (microseconds; 0: none).
+ * Arguments are in r0..r11, results too; all registers that a call does not name as results are kept. r0 returns 0 or more,
+ * or a negative MK_E*. A call with bad arguments changes nothing.
+ *
+ * A handle is an index into the table of the caller's space: an object of the kernel and what may be done with it. Nothing
+ * else names a kernel object, so what a space has no handle for it cannot reach. */
+#ifndef MK_ABI_H
+#define MK_ABI_H
+
+#define MK_ABI_VERSION 1
+#define MK_PAGE 4096u
+#define MK_USER_END 0x40000000u   /* user addresses lie in [MK_PAGE, MK_USER_END) */
+#define MK_PRIORITIES 32          /* 31 is the highest */
+#define MK_REALTIME 16            /* from here on: runs until it blocks or a higher one is ready; below: round robin */
+#define MK_QUANTUM_US 10000       /* of the round robin */
+#define MK_HANDLES 128            /* of a space */
+#define MK_TASKS 256
+#define MK_SPACES 64
+#define MK_WORDS 10               /* of a message */
+#define MK_GRANT_PAGES 16         /* of a message, at most */
+#define MK_TIMEOUT_MAX_US 0xffffffu
+
+/* ---- Errors ---- */
+#define MK_EHANDLE (-1)   /* no such handle, or one of another kind of object */
+#define MK_EARGUMENT (-2) /* a number out of its range */
+#define MK_ERIGHT (-3)    /* the handle does not allow it */
+#define MK_EMEMORY (-4)   /* no page, or the space's limit is reached */
+#define MK_ETIMEOUT (-5)
+#define MK_EDEAD (-6)     /* the other side is gone, or went while one waited for it */
+#define MK_EBUSY (-7)     /* locked already, or in a state that does not allow it */
+#define MK_ECALL (-8)     /* no such system call */
+#define MK_EADDRESS (-9)  /* an address that is not the caller's, or is taken */
+#define MK_EFULL (-10)    /* no free handle, task, space or object */
+
+/* ---- System calls: (arguments) -> results ---- */
+#define MK_NULL 0           /* () -> 0 */
+#define MK_YIELD 1          /* () -> 0: to the end of the round robin of one's priority */
+#define MK_EXIT 2           /* (status): ends the task; a space ends with its last task */
+#define MK_LOG 3            /* (va, bytes): text for the kernel's console, at most 1024 bytes */
+
+/* Messages: r1 tag, r2..r11 words. What MK_RECEIVE returns: r0 token (of a call: for the reply; 0: of a send or notification),
+ * r1 tag, r2.. as many words as the tag says, r12 the sender's space (its number: identity, not a handle). */
+#define MK_SEND 4           /* (port, tag, words): waits for a receiver, for no answer */
+#define MK_RECEIVE 5        /* (port): waits for a message, or for bits of a notification */
+#define MK_CALL 6           /* (port, tag, words) -> r0, r1 tag, r2.. words of the reply */
+#define MK_REPLY 7          /* (token, tag, words): never waits */
+#define MK_REPLY_RECEIVE 8  /* (token, tag, words; r14 port): both, as one; token 0: receive alone */
+#define MK_NOTIFY 9         /* (port, bits): ors them into the port's; never waits */
+#define MK_PORT_CREATE 10   /* () -> handle with all rights */
+#define MK_WINDOW 11        /* (va, pages): where the caller's grants are mapped: nothing else may be there; 0 pages: none */
+#define MK_REVOKE 12        /* (): takes back what the caller's last call granted, if it is still out -> pages taken back.
+                             * The other side keeps a private copy of them as they are now */
+
+#define MK_TASK_CREATE 13   /* (space, entry, stack top, argument, priority) -> handle; argument is its r0 */
+#define MK_TASK_START 14    /* (task) */
+#define MK_TASK_KILL 15     /* (task) */
+#define MK_TASK_PRIORITY 16 /* (task, priority) -> the one before; 0xffffffff leaves it */
+#define MK_SPACE_CREATE 17  /* (pages at most, port, bits, name: 8 characters in r3, r4) -> handle; at its end the port is
+                             * notified of the bits; port MK_NONE: nobody is */
+#define MK_SPACE_KILL 18    /* (space): with all its tasks */
+#define MK_SPACE_STATUS 19  /* (space) -> r0 tasks alive, r1 exit status or fault of the last that ended, r2 pages, r3 number */
+
+#define MK_MAP 20           /* (space, va, pages, protection): zeroed pages */
+#define MK_UNMAP 21         /* (space, va, pages): holes are no error */
+#define MK_MOVE 22          /* (space, va there, own va, pages, protection): whole pages change hands */
+#define MK_GIVE 23          /* (space, handle, rights) -> handle there; rights: a part of one's own */
+#define MK_DROP 24          /* (handle): the object ends with its last handle */
+
+#define MK_SEM_CREATE 25    /* (count) -> handle */
+#define MK_SEM_UP 26
+#define MK_SEM_DOWN 27
+#define MK_MUTEX_CREATE 28  /* () -> handle; who holds it inherits the priority of who waits */
+#define MK_MUTEX_LOCK 29
+#define MK_MUTEX_UNLOCK 30
+#define MK_TIMER_CREATE 31  /* (port, bits) -> handle */
+#define MK_TIMER_SET 32     /* (timer, first, period) in microseconds from now; first 0: off; period 0: once */
+#define MK_SLEEP 33         /* (microseconds) */
+
+#define MK_DEVICE_MAP 34    /* (device, va): its registers or memory */
+#define MK_IRQ_BIND 35      /* (device, port, bits): each interrupt of the device notifies */
+#define MK_IRQ_ACK 36       /* (device): the interrupt may come again */
+#define MK_IRQ_RAISE 37     /* (device): as if the device had; for tests and measurements */
+#define MK_PHYSICAL 38      /* (device, va) -> physical address of an own page: for a driver with MK_RIGHT_DMA */
+#define MK_INFO 39          /* (what) -> r0: MK_INFO_* */
+#define MK_SHUTDOWN 40      /* (device 0, the machine, with MK_RIGHT_MANAGE): switches it off */
+#define MK_CALLS 41
+
+/* ---- A message's tag ---- */
+#define MK_TAG_WORDS 0xfu     /* 0..MK_WORDS */
+#define MK_TAG_HANDLE 0x10u   /* word 9 is a handle: the receiver gets one of the same object and rights */
+#define MK_TAG_GRANT 0x20u    /* calls only; word 7 is a page's address | MK_READ or MK_READ|MK_WRITE, word 8 pages: lent
+                               * to the receiver, in its window, until its reply */
+#define MK_TAG_NOTIFIED 0x40u /* set by the kernel: word 0 is the bits */
+#define MK_TAG(label, words) ((unsigned)(label) << 16 | (words))
+#define MK_LABEL(tag) ((tag) >> 16)
+
+/* ---- Rights of a handle, protection of memory ---- */
+#define MK_RIGHT_SEND 1u
+#define MK_RIGHT_RECEIVE 2u
+#define MK_RIGHT_MANAGE 4u    /* kill, map into, give to, change the priority of */
+#define MK_RIGHT_DMA 8u
+#define MK_RIGHT_ALL 15u
+#define MK_READ 1u
+#define MK_WRITE 2u           /* with MK_READ; never with MK_EXECUTE */
+#define MK_EXECUTE 4u
+
+/* ---- MK_INFO ---- */
+#define MK_INFO_FREE_PAGES 0
+#define MK_INFO_PAGES 1
+#define MK_INFO_IRQ_STAMP 2   /* PMCCNTR when the last interrupt's handler began */
+#define MK_INFO_SWITCHES 3    /* between tasks, since boot */
+#define MK_INFO_OBJECTS 4     /* alive: ports, semaphores, mutexes, timers */
+#define MK_INFO_TASKS 5       /* alive */
+
+/* ---- How a task ended: MK_SPACE_STATUS ---- */
+#define MK_ENDED_FAULT 0x80000000u /* | one of: */
+#define MK_FAULT_DATA 1       /* a data access to an address that it has not, or not so */
+#define MK_FAULT_PREFETCH 2   /* an instruction from such an address */
+#define MK_FAULT_UNDEFINED 3  /* an undefined or privileged instruction */
+#define MK_ENDED_KILLED 0x40000000u
+
+/* ---- What the first task finds: r0 is the address of this, read-only. Handles 0..devices-1 are the devices ---- */
+#define MK_SELF 127           /* every space's handle of itself */
+#define MK_NONE 0xffffffffu   /* no handle */
+#define MK_BOOT_DEVICES 48
+#define MK_DEVICE_MACHINE 0   /* the first; nothing to map: MK_SHUTDOWN */
+#define MK_DEVICE_INITRD 1    /* memory, read-only */
+#define MK_DEVICE_PL011 2
+#define MK_DEVICE_VIRTIO 3    /* one of several */
+#define MK_DEVICE_SPARE 4     /* an interrupt that no device has: MK_IRQ_RAISE */
+
+#ifndef __ASSEMBLER__
+struct mk_boot {
+	unsigned version;         /* MK_ABI_VERSION */
+	unsigned ram_pages, free_pages;
+	unsigned counter_hz;      /* of CNTVCT, which tasks may read */
+	unsigned boot_cycles;     /* PMCCNTR at the first instruction of the first task */
+	unsigned devices;
+	struct { unsigned kind, pages, physical, bytes; } device[MK_BOOT_DEVICES]; /* physical, bytes: of the registers */
+	char arguments[512];      /* the kernel's command line */
+};
+#endif
+#endif

@@ -1,0 +1,14 @@
+/* What the name server, which is the first task, is asked: labels of messages to its port. Names are 8 characters in two words. */
+#ifndef MK_NAMES_H
+#define MK_NAMES_H
+
+#define NAME_REGISTER 1 /* words 0, 1 name; 2: NAME_RESTART or 0; handle -> word 0: 0 or MK_E* */
+#define NAME_FIND 2     /* words 0, 1 name -> handle; answered when there is one */
+#define NAME_SPAWN 3    /* word 0 priority; granted page: line -> word 0: number of the space, or MK_E* */
+#define NAME_WATCH 4    /* word 0 bits; handle: a port, notified when a space ends */
+#define NAME_ENDED 5    /* word 0 sequence -> word 0 the next, word 1 how many, words 2..8 the spaces' numbers */
+#define NAME_STOP 6     /* switches the machine off */
+
+#define NAME_RESTART 1u
+#define NAME_ENDED_MOST 7
+#endif

@@ -1,0 +1,31 @@
+/* The first task: name server, and parent of all others. Its parts. */
+#ifndef INIT_H
+#define INIT_H
+#include "../lib/mk.h"
+#include "../../include/names.h"
+
+#define PROGRAMS 48
+#define NAME_BYTES 8
+
+/* A program that runs, or ran. */
+struct program {
+	bool used, restart;
+	unsigned space, number, priority, restarts; /* space: our handle of it */
+	char line[sizeof ((struct mk_start *)0)->line];
+};
+
+extern const struct mk_boot *boot;
+extern struct program programs[PROGRAMS];
+extern unsigned port;
+
+/* initrd.c */
+void initrd_open(void);
+const void *initrd_find(const char *name, size_t name_bytes, unsigned *bytes);
+
+/* spawn.c */
+int spawn(struct program *p); /* runs its line -> number of its space, or MK_E* */
+bool option(const char *line, const char *name, char *value, size_t size);
+
+/* main.c: bits of notifications to the port */
+#define ENDED_BIT 1u
+#endif

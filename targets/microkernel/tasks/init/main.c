@@ -1,0 +1,260 @@
+/* The name server: knows what serves under which name, starts programs, and starts again those that asked for it.
+ * run=A,B of the command line is what it starts first; each gets the whole command line as its arguments. */
+#include "init.h"
+
+#define NAMES 32
+#define WAITING 32
+#define WATCHERS 8
+#define ENDED 64
+#define RESTARTS 5                /* of one program; then it is left dead, for it will not get better */
+#define SERVER_PRIORITY 12        /* below who serves interrupts, above applications */
+
+const struct mk_boot *boot;
+struct program programs[PROGRAMS];
+unsigned port;
+
+static struct { bool used; char name[NAME_BYTES]; unsigned handle, space; } names[NAMES]; /* space: a number */
+static struct { unsigned token; char name[NAME_BYTES]; } waiting[WAITING];
+static struct { unsigned handle, bits, space; } watchers[WATCHERS];
+static unsigned watcher_count, ended[ENDED], ended_sequence;
+
+static struct program *program_of(unsigned number)
+{
+	for (unsigned i = 0; i < PROGRAMS; i++)
+		if (programs[i].used && programs[i].number == number)
+			return &programs[i];
+	return NULL;
+}
+
+static int run(const char *line, unsigned priority)
+{
+	struct program *p = NULL;
+	int number;
+
+	for (unsigned i = 0; i < PROGRAMS && !p; i++)
+		if (!programs[i].used)
+			p = &programs[i];
+	if (!p)
+		return MK_EFULL;
+	*p = (struct program){ .used = true, .priority = priority };
+	mk_format(p->line, sizeof p->line, "%s", line);
+	number = spawn(p);
+	p->used = number >= 0;
+	return number;
+}
+
+/* ---- Names ---- */
+
+static int find(const char *name)
+{
+	for (int i = 0; i < NAMES; i++)
+		if (names[i].used && !memcmp(names[i].name, name, NAME_BYTES))
+			return i;
+	return -1;
+}
+
+static void answer_handle(unsigned token, int n)
+{
+	struct mk_message m = { .tag = MK_TAG(0, MK_WORDS) | MK_TAG_HANDLE };
+
+	m.word[9] = names[n].handle;
+	mk_reply(token, &m);
+}
+
+static int name_register(struct mk_message *m)
+{
+	struct program *p = program_of(m->sender);
+	int n = find((const char *)m->word), free = -1;
+
+	for (int i = 0; i < NAMES && free < 0; i++)
+		if (!names[i].used)
+			free = i;
+	if (n >= 0 || free < 0) {
+		mk_drop(m->word[9]);
+		return n >= 0 ? MK_EBUSY : MK_EFULL;
+	}
+	names[free].used = true;
+	names[free].handle = m->word[9];
+	names[free].space = m->sender;
+	memcpy(names[free].name, m->word, NAME_BYTES);
+	if (p && m->word[2] & NAME_RESTART)
+		p->restart = true;
+	for (int i = 0; i < WAITING; i++)
+		if (waiting[i].token && !memcmp(waiting[i].name, names[free].name, NAME_BYTES)) {
+			answer_handle(waiting[i].token, free);
+			waiting[i].token = 0;
+		}
+	return 0;
+}
+
+/* No answer now: the caller waits, or has its time-out. Of callers that gave up the token is stale, and harmless. */
+static void wait_for_name(unsigned token, const char *name)
+{
+	static unsigned next;
+	unsigned i = next++ % WAITING;
+
+	if (waiting[i].token) {
+		struct mk_message m = { .tag = MK_TAG(0, MK_WORDS) };
+
+		m.word[9] = (unsigned)MK_EFULL;
+		mk_reply(waiting[i].token, &m);
+	}
+	waiting[i].token = token;
+	memcpy(waiting[i].name, name, NAME_BYTES);
+}
+
+/* ---- Ends ---- */
+
+static void forget_names(unsigned number)
+{
+	for (int i = 0; i < NAMES; i++)
+		if (names[i].used && names[i].space == number) {
+			names[i].used = false;
+			mk_drop(names[i].handle);
+		}
+	for (unsigned i = 0; i < watcher_count; i++)
+		if (watchers[i].space == number) {
+			mk_drop(watchers[i].handle);
+			watchers[i--] = watchers[--watcher_count];
+		}
+}
+
+static void program_ended(struct program *p, unsigned status)
+{
+	size_t length = 0;
+	bool again = p->restart && p->restarts < RESTARTS;
+
+	while (p->line[length] && p->line[length] != ' ')
+		length++;
+	ended[ended_sequence++ % ENDED] = p->number;
+	forget_names(p->number);
+	mk_drop(p->space);
+	p->line[length] = 0;
+	mk_print("init: %s (space %u) ended with %x%s\n", p->line, p->number, status, again ? ", is started again" : "");
+	p->line[length] = ' ';
+	p->restart = false; /* until it asks again */
+	p->restarts++;
+	p->used = again && spawn(p) >= 0;
+}
+
+static void look_for_ended(void)
+{
+	struct mk_status status;
+
+	for (unsigned i = 0; i < PROGRAMS; i++)
+		if (programs[i].used && mk_space_status(programs[i].space, &status) == 0)
+			program_ended(&programs[i], status.ended);
+	for (unsigned i = 0; i < watcher_count; i++)
+		mk_notify(watchers[i].handle, watchers[i].bits);
+}
+
+/* ---- The server ---- */
+
+static int watch(const struct mk_message *m)
+{
+	if (watcher_count == WATCHERS) {
+		mk_drop(m->word[9]);
+		return MK_EFULL;
+	}
+	watchers[watcher_count].handle = m->word[9];
+	watchers[watcher_count].bits = m->word[0];
+	watchers[watcher_count++].space = m->sender;
+	return 0;
+}
+
+static void tell_ended(struct mk_message *m)
+{
+	unsigned sequence = m->word[0], n = 0;
+
+	if (ended_sequence - sequence > ENDED)
+		sequence = ended_sequence - ENDED;
+	while (sequence != ended_sequence && n < NAME_ENDED_MOST)
+		m->word[2 + n++] = ended[sequence++ % ENDED];
+	m->word[0] = sequence;
+	m->word[1] = n;
+	m->tag = MK_TAG(0, 9);
+}
+
+/* false: the answer comes later */
+static bool serve(unsigned token, struct mk_message *m)
+{
+	unsigned tag = m->tag;
+	int n;
+
+	m->tag = MK_TAG(0, 1);
+	switch (MK_LABEL(tag)) {
+	case NAME_REGISTER:
+		m->word[0] = (unsigned)(tag & MK_TAG_HANDLE ? name_register(m) : MK_EARGUMENT);
+		return true;
+	case NAME_FIND:
+		n = find((const char *)m->word);
+		if (n < 0) {
+			wait_for_name(token, (const char *)m->word);
+			return false;
+		}
+		m->tag = MK_TAG(0, MK_WORDS) | MK_TAG_HANDLE;
+		m->word[9] = names[n].handle;
+		return true;
+	case NAME_SPAWN:
+		m->word[0] = (unsigned)(tag & MK_TAG_GRANT && m->word[0] <= SERVER_PRIORITY ?
+						run((const char *)(m->word[7] & ~(MK_PAGE - 1)), m->word[0]) :
+						MK_EARGUMENT);
+		return true;
+	case NAME_WATCH:
+		m->word[0] = (unsigned)(tag & MK_TAG_HANDLE ? watch(m) : MK_EARGUMENT);
+		return true;
+	case NAME_ENDED:
+		tell_ended(m);
+		return true;
+	case NAME_STOP:
+		mk_shutdown(0);
+		return true;
+	default:
+		m->word[0] = (unsigned)MK_ECALL;
+		return true;
+	}
+}
+
+static void start_programs(void)
+{
+	char list[128], line[sizeof programs[0].line];
+
+	if (!option(boot->arguments, "run", list, sizeof list))
+		mk_format(list, sizeof list, "hello");
+	for (char *name = list, *end; *name; name = end) {
+		int error;
+
+		for (end = name; *end && *end != ','; end++)
+			;
+		if (*end)
+			*end++ = 0;
+		mk_format(line, sizeof line, "%s %s", name, boot->arguments);
+		error = run(line, SERVER_PRIORITY);
+		if (error < 0)
+			mk_print("init: %s cannot be started: %d\n", name, error);
+	}
+}
+
+void task_start(const struct mk_boot *b);
+void task_start(const struct mk_boot *b)
+{
+	struct mk_message m = { 0 };
+	unsigned window = (unsigned)mk_region(1);
+	int token = 0;
+
+	boot = b;
+	port = (unsigned)mk_port_create();
+	mk_window((void *)window, 1);
+	initrd_open();
+	start_programs();
+	for (bool answer = false;; ) {
+		token = mk_reply_receive(answer ? (unsigned)token : 0, &m, port, 0);
+		if (token == 0) {
+			if (m.tag & MK_TAG_NOTIFIED)
+				look_for_ended();
+			answer = false;
+		} else {
+			answer = token > 0 && serve((unsigned)token, &m);
+		}
+	}
+}

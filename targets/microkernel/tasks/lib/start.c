@@ -1,0 +1,98 @@
+/* A program's beginning, and its words with the name server. */
+#include "mk.h"
+#include "../../include/names.h"
+
+const struct mk_start *mk_started;
+
+void task_start(const struct mk_start *s);
+void __attribute__((weak)) task_start(const struct mk_start *s)
+{
+	mk_started = s;
+	mk_exit(main());
+}
+
+bool mk_option(const char *name, char *value, size_t size)
+{
+	size_t length = strlen(name), n = 0;
+
+	for (const char *p = mk_started->line; *p; p++)
+		if ((p == mk_started->line || p[-1] == ' ') && !memcmp(p, name, length) && p[length] == '=') {
+			for (p += length + 1; *p && *p != ' ' && n + 1 < size; p++)
+				value[n++] = *p;
+			value[n] = 0;
+			return true;
+		}
+	return false;
+}
+
+static void put_name(struct mk_message *m, const char *name)
+{
+	char *to = (char *)m->word;
+
+	memset(to, 0, 8);
+	memcpy(to, name, strlen(name) < 8 ? strlen(name) : 8);
+}
+
+static int ask(struct mk_message *m, unsigned us)
+{
+	int error = mk_call(mk_started->names, m, us);
+
+	return error ? error : (int)m->word[0];
+}
+
+int mk_name_register(const char *name, unsigned port, bool restart)
+{
+	struct mk_message m = { .tag = MK_TAG(NAME_REGISTER, MK_WORDS) | MK_TAG_HANDLE };
+
+	put_name(&m, name);
+	m.word[2] = restart ? NAME_RESTART : 0;
+	m.word[9] = port;
+	return ask(&m, 0);
+}
+
+int mk_name_find(const char *name, unsigned us)
+{
+	struct mk_message m = { .tag = MK_TAG(NAME_FIND, 2) };
+	int error;
+
+	put_name(&m, name);
+	error = ask(&m, us);
+	return error ? error : (int)m.word[9];
+}
+
+int mk_spawn(const char *line, unsigned priority)
+{
+	static _Alignas(MK_PAGE) char page[MK_PAGE];
+	struct mk_message m = { .tag = MK_TAG(NAME_SPAWN, MK_WORDS) | MK_TAG_GRANT };
+
+	mk_format(page, sizeof ((struct mk_start *)0)->line, "%s", line);
+	m.word[0] = priority;
+	m.word[7] = (unsigned)page | MK_READ;
+	m.word[8] = 1;
+	m.tag = MK_TAG(NAME_SPAWN, 9) | MK_TAG_GRANT;
+	return ask(&m, 0);
+}
+
+int mk_watch(unsigned port, unsigned bits)
+{
+	struct mk_message m = { .tag = MK_TAG(NAME_WATCH, MK_WORDS) | MK_TAG_HANDLE };
+
+	m.word[0] = bits;
+	m.word[9] = port;
+	return ask(&m, 0);
+}
+
+int mk_ended(unsigned *sequence, unsigned *numbers, unsigned most)
+{
+	struct mk_message m = { .tag = MK_TAG(NAME_ENDED, 1) };
+	int error;
+
+	m.word[0] = *sequence;
+	error = mk_call(mk_started->names, &m, 0);
+	if (error)
+		return error;
+	*sequence = m.word[0];
+	for (unsigned i = 0; i < m.word[1] && i < most; i++)
+		numbers[i] = m.word[2 + i];
+	return (int)(m.word[1] < most ? m.word[1] : most);
+}
