@@ -1,4 +1,5 @@
-"""Set-up, on the standard library alone: system packages, virtual environment, then the real command line.
+"""Set-up, on the standard library alone: system packages, sources, virtual environment, then the real command
+line.
 
 Idempotent. With nothing to do it costs a hash of two files and one ``dpkg-query``."""
 
@@ -10,6 +11,8 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from bench import sources
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -207,8 +210,28 @@ def write_stamp(skipped: Sequence[str]) -> None:
     fresh.replace(STAMP)
 
 
-def set_up(dry_run: bool = False, tests: bool = False) -> bool:
-    """Bring the machine to what the two lists say. True if something was (or, dry, would be) done."""
+def missing_sources(again: bool) -> list[sources.Source]:
+    """Those not unpacked yet; of those that could not be had, only if they are to be tried ``again``."""
+    skipped = set(STAMP.read_text().split()[1:]) if STAMP.exists() and not again else set()
+    return [source for source in sources.missing(ROOT) if f"source:{source.name}" not in skipped]
+
+
+def unpack_sources(wanted: Sequence[sources.Source]) -> list[str]:
+    """Returns what is to be noted of those that cannot be had: the targets that need them say so too."""
+    skipped = []
+    for source in wanted:
+        say(f"fetching the source of {source.name} {source.version}")
+        try:
+            sources.provide(source, ROOT)
+        except sources.SourceError as error:
+            say(f"{error}\n  remedy: {error.remedy}")
+            skipped.append(f"source:{source.name}")
+    return skipped
+
+
+def set_up(dry_run: bool = False, tests: bool = False, again: bool = False) -> bool:
+    """Bring the machine to what the lists say. True if something was (or, dry, would be) done. Sources that
+    could not be had are tried ``again``, or left alone."""
     if sys.version_info < (3, 11):  # noqa: UP036 - an older one may well start this file
         raise SetupError(
             f"/usr/bin/python3 is {sys.version.split()[0]}",
@@ -216,17 +239,22 @@ def set_up(dry_run: bool = False, tests: bool = False) -> bool:
         )
     missing = missing_packages(tests)
     current = environment_is_current()
+    unpack = missing_sources(again)
     if dry_run:
         for required, names in missing:
             say(f"would install {' or '.join(names)}{'' if required else ' (if there is such a package)'}")
+        for source in unpack:
+            say(f"would fetch the source of {source.name} {source.version}")
         if not current:
             say("would make the Python environment in .venv from requirements.lock")
-        return bool(missing) or not current
-    if not missing and current:
+        return bool(missing or unpack) or not current
+    if not missing and not unpack and current:
         return False
     skipped = STAMP.read_text().split()[1:] if STAMP.exists() else []
     if missing:
         skipped = [*skipped, *install_packages(missing)]
+    tried = {f"source:{source.name}" for source in unpack}
+    skipped = [*(name for name in skipped if name not in tried), *unpack_sources(unpack)]
     if current:
         write_stamp(skipped)
     else:
@@ -236,8 +264,8 @@ def set_up(dry_run: bool = False, tests: bool = False) -> bool:
 
 def enter(arguments: Sequence[str]) -> None:
     """Become the real command line; the tree comes first on its path."""
-    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    os.environ["PYTHONPATH"] = os.pathsep.join(path)
+    path = [str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path))
     python = str(VENV / "bin/python")
     os.execv(python, [python, "-P", "-m", "bench", *arguments])
 
@@ -250,7 +278,7 @@ def main(arguments: Sequence[str]) -> int:
             if unknown := set(arguments) - {"setup", "--dry-run"}:
                 say(f"setup: unknown argument {' '.join(sorted(unknown))}; it takes only --dry-run")
                 return EXIT_USAGE
-            if not set_up(dry_run="--dry-run" in arguments):
+            if not set_up(dry_run="--dry-run" in arguments, again=True):
                 say("set up already: nothing to do")
             elif "--dry-run" not in arguments:
                 say("set up; next: ./kxbench run")

@@ -51,6 +51,7 @@ def examine() -> Iterator[Finding]:
         "enable virtualisation in the firmware or nested KVM on the host; modprobe kvm-amd or kvm-intel",
     )
     yield _pvms()
+    yield _machines()
     if root:
         yield from _probing()
     else:
@@ -64,6 +65,13 @@ def _pvms() -> Finding:
 
     why, _, remedy = host.missing().partition("; ")
     return Finding("pVMs", not why, why or "KVM has all that KylinX needs", remedy)
+
+
+def _machines() -> Finding:
+    from targets.microkernel import host
+
+    why, _, remedy = host.missing().partition("; ")
+    return Finding("ARM machines", not why, why or "cross-compiler, emulated board, lwIP's source", remedy)
 
 
 def _probing() -> Iterator[Finding]:
@@ -133,6 +141,8 @@ _PROGRAMS = {
     "dnsperf": ("-h", "dnsperf"),
     "perf": ("--version", "linux-perf (on Ubuntu: linux-tools-$(uname -r))"),
     "gcc": ("--version", "gcc"),
+    "arm-none-eabi-gcc": ("--version", "gcc-arm-none-eabi"),
+    "qemu-system-arm": ("--version", "qemu-system-arm"),
 }
 
 

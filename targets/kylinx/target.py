@@ -111,7 +111,7 @@ class KylinxTarget:
 
     def capabilities(self) -> frozenset[Capability]:
         """The micro programs; services need a network, which pVMs have not yet."""
-        return frozenset({Capability.MICRO, Capability.LIBRARIES})
+        return frozenset({Capability.MICRO, Capability.LIBRARIES, Capability.KERNEL})
 
     def build(self) -> None:
         """Monitor and LibOS; images are made, and kept, when a program is first run. Raises TargetError."""

@@ -150,7 +150,7 @@ def test_what_starts_a_family(deployment: Deployment) -> None:
 
 
 def test_capabilities_and_probe_points(target: Target, deployment: Deployment) -> None:
-    assert target.capabilities() == {Capability.MICRO, Capability.LIBRARIES}
+    assert target.capabilities() == {Capability.MICRO, Capability.LIBRARIES, Capability.KERNEL}
     assert deployment.probe_points["kxmonitor"].is_file()
     with pytest.raises(UnsupportedError, match="no network"):
         deployment.serve(Service(ServiceKind.REDIS))
