@@ -23,7 +23,7 @@ BANNER_WITHIN_S = 10.0
 QUIT_WITHIN_S = 3.0
 LAST_WORDS_S = 0.2  # a kernel that panics prints more than the first line
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.002, 0.02
-_WORD = re.compile(r"[a-z_]{1,32}=[A-Za-z0-9_.:/+-]{0,64}")
+_WORD = re.compile(r"[a-z_]{1,32}=[A-Za-z0-9_.,:/+-]{0,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,12 @@ class Machine:
         self.process, self.control, self.log = process, control, log
         self._place, self._console = place, console
         self._stopped = False  # by us
+        self.serves = ""  # the program whose end is an error
 
     def await_ready(self, name: str, timeout_s: float) -> None:
-        """Until the guest says that ``name`` serves. Raises TargetError when it dies first, or does not."""
+        """Until the guest says that ``name`` serves, which is then to go on. Raises TargetError when it dies
+        first, or does not."""
+        self.serves = name
         if not self._watch(lambda: name in self.log.ready, timeout_s):
             raise self.error(f"the guest does not say within {timeout_s:g} s that {name} is ready")
 
@@ -89,14 +92,16 @@ class Machine:
     def check(self, patience_s: float = 0.0, *, may_end: bool = False) -> None:
         """Raises TargetError for a machine that is gone, a kernel that gave up, a task that was ended for
         what it did, and a guest that prints without end. Waits ``patience_s`` for the machine's end."""
-        ended = self.process.returncode is not None or wait(self.process, patience_s) is not None
+        ended = self._has_ended(patience_s)
         self.log.look()
         if self.log.panic:
-            wait(self.process, LAST_WORDS_S)
+            self._has_ended(LAST_WORDS_S)
             raise self.error(f"the kernel panicked: {self.log.panic}")
         if self.log.faults:
-            wait(self.process, LAST_WORDS_S)
+            self._has_ended(LAST_WORDS_S)
             raise self.error(f"a task was ended: {self.log.faults[0]}")
+        if self.serves in self.log.ended:
+            raise self.error(f"the guest's {self.serves} ended with status {self.log.ended[self.serves]:#x}")
         if self.log.size > OUTPUT_BYTES:
             raise self.error(f"the guest printed more than {OUTPUT_BYTES >> 20} MiB")
         if ended and not self._stopped and not (may_end and self.process.returncode == 0):
@@ -113,6 +118,9 @@ class Machine:
 
     def error(self, what: str) -> TargetError:
         return TargetError(what, where=f"deployment {self._place.netns}", console=self._console.tail())
+
+    def _has_ended(self, patience_s: float) -> bool:
+        return self.process.returncode is not None or wait(self.process, patience_s) is not None
 
     def _watch(self, holds: Callable[[], bool], timeout_s: float, *, may_end: bool = False) -> bool:
         """Whether ``holds`` came true, or the machine ended as it may, before the time was over."""

@@ -24,9 +24,9 @@ KERNEL = Path("kernel")  # the program of the host's in whose place the guest's 
 
 
 def test_what_a_guest_prints(site: Site, guest: Guest, deploy: Deploy) -> None:
-    parts = guest(BANNER + "a line\n@@MK EXIT bench 0@@\n")
+    parts = guest(BANNER + "a line\ninit: bench (space 3) ended with 0\n")
     assert deploy(parts).run_micro(KERNEL, ["--group=ipc"], timeout_s=20) == (
-        BANNER + "a line\n@@MK EXIT bench 0@@\n"
+        BANNER + "a line\ninit: bench (space 3) ended with 0\n"
     )
     assert site.place.pids() == []
 
@@ -42,7 +42,7 @@ def test_a_long_console_is_complete(guest: Guest, deploy: Deploy) -> None:
         (BANNER + "mk: panic: no memory\nmore\n", "WAIT", "the kernel panicked: no memory"),
         (BANNER + "mk: panic:\n", "OFF", "the kernel panicked: it does not say why"),
         (BANNER + "mk: fault: bench read 0x4\r\n", "SPIN", "a task was ended: bench read 0x4"),
-        (BANNER + "@@MK EXIT bench 3@@\n", "OFF", "bench ended with status 3"),
+        (BANNER + "init: bench (space 3) ended with 3\n", "OFF", "bench ended with status 0x3"),
         (BANNER, "WAIT", "did not end within 1 s"),
         ("\x1b[31m garbage", "SPIN", "has not said a word"),
     ],
@@ -67,7 +67,7 @@ def test_a_guest_that_prints_without_end(
 
 
 def test_what_the_guest_does_not_have(guest: Guest, deploy: Deploy) -> None:
-    deployment = deploy(guest(BANNER + "@@MK EXIT bench 77@@\n"))
+    deployment = deploy(guest(BANNER + "init: bench (space 3) ended with 4d\n"))
     with pytest.raises(UnsupportedError, match="cannot do that: group=ipc"):
         deployment.run_micro(KERNEL, ["--group=ipc"], timeout_s=20)
     with pytest.raises(UnsupportedError, match="does not run Linux programs"):
@@ -117,6 +117,16 @@ def test_a_machine_switched_off_too_early(site: Site, guest: Guest, tmp_path: Pa
         pytest.raises(TargetError, match="the machine was switched off by the guest"),
     ):
         machine.await_ready("http", 20)
+
+
+def test_a_server_that_ends(site: Site, guest: Guest, tmp_path: Path) -> None:
+    text = BANNER + "@@MK READY dns@@\ninit: dns (space 5) ended with 80000001, is started again\n"
+    with (
+        started(site, guest(text, "WAIT"), tmp_path) as machine,
+        pytest.raises(TargetError, match="the guest's dns ended with status 0x80000001"),
+    ):
+        machine.await_ready("dns", 20)
+        machine.check(2.0)
 
 
 def test_stopped_machines_are_not_blamed(site: Site, guest: Guest, tmp_path: Path) -> None:
