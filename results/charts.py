@@ -15,6 +15,7 @@ from results.figures import parameters, words
 from results.published import at_conditions, published
 from results.references import Reference
 from results.units import scale
+from vocabulary import Clock
 
 Chart = dict[str, Any]
 
@@ -113,8 +114,14 @@ def _short(values: Floats) -> list[float]:
     return [float(f"{value:.4g}") for value in values]
 
 
+def _target(drawn: Line | RateCurve, targets: Sequence[str]) -> str:
+    """Whose it is, where that may be in doubt, and whether to believe it."""
+    indicative = " (emulated: indicative)" if drawn.clock == Clock.EMULATED else ""
+    return f"{drawn.target}{indicative}" if len(targets) > 1 or indicative else ""
+
+
 def _name(line: Line, targets: Sequence[str], one_case: bool) -> str:
-    target = line.target if len(targets) > 1 else ""
+    target = _target(line, targets)
     inside = "" if one_case else parameters(line.case, line.kind)
     return " · ".join(filter(None, (target, inside, words(line.labels))))
 
@@ -205,7 +212,7 @@ def _swept(curve: RateCurve, size: float, targets: Sequence[str]) -> Chart:
     def column(*values: float) -> list[float]:
         return _short(np.array(values) / size)
 
-    target = curve.target if len(targets) > 1 else ""
+    target = _target(curve, targets)
     seen = f"probe {curve.probe}" if curve.probe else "generator"
     return {
         "name": " ".join(filter(None, (target, seen))),

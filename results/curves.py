@@ -46,6 +46,7 @@ class Line:
     low: Floats
     high: Floats
     zeros: float
+    clock: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class RateCurve:
     probe: str
     points: tuple[RatePoint, ...]
     knee: float | None
+    clock: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,7 @@ def _line(entry: _Gathered) -> Line:
         low=np.min(each, axis=0),
         high=np.max(each, axis=0),
         zeros=zero,
+        clock=str(samples.metric.clock),
     )
 
 
@@ -214,8 +217,8 @@ def _rates(gathered: list[_Gathered]) -> list[RateCurve]:
         inside = ",".join(f"{k}={v}" for k, v in _without_rate(first.samples))
         series = f"latency{{{inside}}}" if inside else "latency"
         knee = None if probe else knees.get((first.cell.target, first.cell.case))
-        where = first.cell
-        curves.append(RateCurve(where.target, where.case, where.kind, series, probe, points, knee))
+        where, clock = first.cell, str(first.samples.metric.clock)
+        curves.append(RateCurve(where.target, where.case, where.kind, series, probe, points, knee, clock))
     return curves
 
 
