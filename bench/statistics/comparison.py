@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bench.statistics.inference import Contrast, cliffs_delta, holm, paired, shared, unpaired, widened
 from bench.statistics.replicates import Cells, Replicate, Replicates, gather
-from vocabulary import Better, ComparisonRow, UsageError
+from vocabulary import Better, Clock, ComparisonRow, UsageError
 
 ALPHA = 0.05
 
@@ -48,7 +48,7 @@ def compare(
     Judged are series with a direction of better and two blocks or more; ``p_adjusted`` is Holm's over all
     of them. ``significant``: p_adjusted < alpha and the interval is beyond 1 by the factor 1 + practical.
     Series that are constant on both sides are not a matter of noise: they stand outside the family, and
-    differ from four blocks on (see ``Contrast.p_value``).
+    differ from four blocks on, instruction counts from the first (see ``Contrast.p_value``).
 
     Raises UsageError when the run lacks a target, or a and b have no case in common."""
     replicates = gather(cells)
@@ -202,8 +202,16 @@ def ratio_of(match: Match, test: Test) -> Ratio:
     middle_a, middle_b = float(np.median(a)), float(np.median(b))
     if (a > 0).all() and (b > 0).all():
         rounding = (step / middle_a) ** 2 + (step / middle_b) ** 2
-        return Ratio(test(np.log(a), np.log(b), rounding), True, middle_a, middle_b)
-    return Ratio(test(a, b, 2 * step**2), False, middle_a, middle_b)
+        return Ratio(_exact(match, test(np.log(a), np.log(b), rounding)), True, middle_a, middle_b)
+    return Ratio(_exact(match, test(a, b, 2 * step**2)), False, middle_a, middle_b)
+
+
+def _exact(match: Match, contrast: Contrast) -> Contrast:
+    """Instructions are counted, not sampled: where each side has one count, one deployment tells it."""
+    one = all(r.metric.clock is Clock.ICOUNT for r in (*match.a, *match.b))
+    for side in (match.a, match.b):
+        one = one and len({r.median for r in side}) == 1
+    return replace(contrast, constant=True, exact=True, df=max(contrast.df, 1)) if one else contrast
 
 
 def _judged(

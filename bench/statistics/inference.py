@@ -23,13 +23,15 @@ _EXACT = 1e-12  # a variance of logs below this is rounding of floats
 @dataclass(frozen=True, slots=True)
 class Contrast:
     """A difference and how well it is known: ``variance`` is that of ``mean`` times ``size`` (one pair's),
-    with ``df`` degrees of freedom. ``constant`` when each side gave one value in every deployment."""
+    with ``df`` degrees of freedom. ``constant`` when each side gave one value in every deployment; ``exact``
+    when it could give no other, so that chance has no part in the difference."""
 
     mean: float
     variance: float
     size: float
     df: float
     constant: bool = False
+    exact: bool = False
 
     @property
     def error(self) -> float:
@@ -40,6 +42,8 @@ class Contrast:
         others would fall on one side each by chance. 1 if nothing differs or there is one pair."""
         if self.mean == 0 or self.df <= 0:
             return 1.0
+        if self.exact:
+            return 0.0
         if self.constant:
             return 2 / math.comb(2 * round(self.size), round(self.size))
         if self.variance == 0:

@@ -7,7 +7,7 @@ import pytest
 
 from bench import views
 from bench.cell import _doubt, _indicative, _Observation
-from bench.statistics import as_json, compare, summarise
+from bench.statistics import as_json, compare, compare_runs, summarise
 from results.figures import difference_of, figure_of
 from results.sections import sections_of
 from tests.bench.made_up import COUNT, LATENCY, Cell, cell, measured
@@ -95,3 +95,31 @@ def test_counted_instructions_are_not_noisy() -> None:
     assert _doubt([measured([1.0], COUNTED), measured([1.0], COUNT)], 0, seen, stolen) == ""
     assert _doubt([], 0, seen, stolen) == "no samples"
     assert "90%" in _doubt([measured([1.0], LATENCY)], 0, seen, stolen)
+
+
+def counted(counts: list[float], target: str) -> list[Cell]:
+    return [
+        cell(block, block, [measured([count, count, count + 1], COUNTED)], target=target, case="kernel")
+        for block, count in enumerate(counts)
+    ]
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 5])
+def test_instruction_counts_are_exact(blocks: int) -> None:
+    """One instruction more is a difference, between targets and from run to run; none is none."""
+    a, b, same = (counted([n] * blocks, t) for n, t in ((350, "old"), (351, "new"), (350, "again")))
+    (row,) = compare(a + b, "old", "new")
+    assert (row.p_adjusted, row.significant, row.note) == (0.0, True, "")
+    assert row.ratio == row.low == row.high == pytest.approx(351 / 350)
+    (row,) = compare(a + same, "old", "again")
+    assert (row.p_adjusted, row.significant, row.ratio) == (1.0, False, 1.0)
+    as_run = [(replace(record, target="old"), samples) for record, samples in b]
+    (row,) = compare_runs(a, as_run)
+    assert row.significant and row.p_adjusted == 0.0
+
+
+def test_their_interval_is_none_wide() -> None:
+    (row,) = summarise(counted([350, 350, 350], "vm"))
+    assert (row.low, row.estimate, row.high) == (350, 350, 350)
+    (row,) = summarise(counted([350, 351, 350], "vm"))
+    assert row.low < row.high

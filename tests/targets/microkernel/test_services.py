@@ -1,4 +1,4 @@
-"""The loads of the suite on the micro kernel's servers, unchanged: data sets, correctness passes, generators."""
+"""The suite's loads on the micro kernel's servers, unchanged: data sets, correctness passes, generators."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
