@@ -4,7 +4,8 @@ mk: ...                  the kernel's own words; the first is its banner
 mk: panic: WHY           the kernel gave up
 mk: fault: WHO AND WHY   a task was ended for what it did
 @@MK READY NAME@@        a program serves
-init: NAME (space N) ended with STATUS   a program is gone, its status in hexadecimal
+@@MK EXIT NAME STATUS@@  a program has done what the command line asked for; 77: it cannot
+init: NAME (space N) ended with STATUS   a program is gone, whatever it was; its status in hexadecimal
 """
 
 import re
@@ -16,6 +17,7 @@ from targets.process.text import clean
 BANNER = "mk: "
 _PANIC, _FAULT = "mk: panic:", "mk: fault:"
 _READY = re.compile(r"@@MK READY ([a-z0-9_-]{1,32})@@")
+_EXIT = re.compile(r"@@MK EXIT ([a-z0-9_-]{1,32}) (\d{1,10})@@")
 _ENDED = re.compile(r"init: ([a-z0-9_-]{1,32}) \(space \d{1,10}\) ended with ([0-9a-f]{1,8})\b.*")
 _READ_BYTES = 1 << 20
 _LONGEST_LINE = 4096  # of a line that is looked at: samples may come in one of megabytes
@@ -31,6 +33,7 @@ class GuestLog:
     panic: str = ""
     faults: list[str] = field(default_factory=list)
     ready: set[str] = field(default_factory=set)
+    status: dict[str, int] = field(default_factory=dict)
     ended: dict[str, int] = field(default_factory=dict)
     size: int = 0
     _line: bytes = b""
@@ -61,6 +64,8 @@ class GuestLog:
                 self.faults.append(line.removeprefix(_FAULT).strip() or "it is not said whose")
         elif found := _READY.fullmatch(line):
             self.ready.add(found[1])
+        elif found := _EXIT.fullmatch(line):
+            self.status[found[1]] = int(found[2])
         elif found := _ENDED.fullmatch(line):
             self.ended[found[1]] = int(found[2], 16)
         self.banner = self.banner or line.startswith(BANNER)

@@ -48,11 +48,11 @@ class MicrokernelDeployment(SiteDeployment):
         arguments = " ".join([f"run={name}", *words])
         with self._machine(arguments, {}, virtual_time=True) as machine:
             machine.await_end(timeout_s)
-            status = machine.log.ended.get(name, 0)
+            status = machine.log.status.get(name, 0)
             if status == EXIT_UNSUPPORTED:
                 raise UnsupportedError(f"the guest's {name} cannot do that: {' '.join(words)}")
             if status:
-                raise machine.error(f"the guest's {name} ended with status {status:#x}")
+                raise machine.error(f"the guest's {name} ended with status {status}")
             return machine.log.text()
 
     def command(self, program: Path, args: Sequence[str]) -> list[str]:

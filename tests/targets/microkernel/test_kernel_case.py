@@ -43,9 +43,7 @@ def printed(**params: object) -> str:
         | {"mean": 70, "stddev": 0},
     }
     body = {"schema": 1, "program": "kernel", "clock": "icount", "params": params, "metrics": [metric]}
-    return (
-        f"mk: a stand-in\r\n{BEGIN}\r\n{json.dumps(body)}\r\n{END}\r\ninit: bench (space 3) ended with 0\r\n"
-    )
+    return f"mk: a stand-in\r\n{BEGIN}\r\n{json.dumps(body)}\r\n{END}\r\n@@MK EXIT bench 0@@\r\n"
 
 
 def test_what_the_guest_prints_are_the_samples(

@@ -24,9 +24,9 @@ KERNEL = Path("kernel")  # the program of the host's in whose place the guest's 
 
 
 def test_what_a_guest_prints(site: Site, guest: Guest, deploy: Deploy) -> None:
-    parts = guest(BANNER + "a line\ninit: bench (space 3) ended with 0\n")
+    parts = guest(BANNER + "a line\n@@MK EXIT bench 0@@\n")
     assert deploy(parts).run_micro(KERNEL, ["--group=ipc"], timeout_s=20) == (
-        BANNER + "a line\ninit: bench (space 3) ended with 0\n"
+        BANNER + "a line\n@@MK EXIT bench 0@@\n"
     )
     assert site.place.pids() == []
 
@@ -42,7 +42,7 @@ def test_a_long_console_is_complete(guest: Guest, deploy: Deploy) -> None:
         (BANNER + "mk: panic: no memory\nmore\n", "WAIT", "the kernel panicked: no memory"),
         (BANNER + "mk: panic:\n", "OFF", "the kernel panicked: it does not say why"),
         (BANNER + "mk: fault: bench read 0x4\r\n", "SPIN", "a task was ended: bench read 0x4"),
-        (BANNER + "init: bench (space 3) ended with 3\n", "OFF", "bench ended with status 0x3"),
+        (BANNER + "@@MK EXIT bench 3@@\n", "OFF", "bench ended with status 3"),
         (BANNER, "WAIT", "did not end within 1 s"),
         ("\x1b[31m garbage", "SPIN", "has not said a word"),
     ],
@@ -67,7 +67,7 @@ def test_a_guest_that_prints_without_end(
 
 
 def test_what_the_guest_does_not_have(guest: Guest, deploy: Deploy) -> None:
-    deployment = deploy(guest(BANNER + "init: bench (space 3) ended with 4d\n"))
+    deployment = deploy(guest(BANNER + "@@MK EXIT bench 77@@\n"))
     with pytest.raises(UnsupportedError, match="cannot do that: group=ipc"):
         deployment.run_micro(KERNEL, ["--group=ipc"], timeout_s=20)
     with pytest.raises(UnsupportedError, match="does not run Linux programs"):
