@@ -414,6 +414,7 @@ static int sys_info(struct task *t, u32 *r)
 	case MK_INFO_SWITCHES: return (int)(switches & INT32_MAX);
 	case MK_INFO_OBJECTS: return (int)objects_alive;
 	case MK_INFO_TASKS: return (int)alive;
+	case MK_INFO_BOOT_CYCLES: return (int)boot_info.boot_cycles;
 	default: return MK_EARGUMENT;
 	}
 }

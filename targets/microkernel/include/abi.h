@@ -113,6 +113,7 @@
 #define MK_INFO_SWITCHES 3    /* between tasks, since boot */
 #define MK_INFO_OBJECTS 4     /* alive: ports, semaphores, mutexes, timers */
 #define MK_INFO_TASKS 5       /* alive */
+#define MK_INFO_BOOT_CYCLES 6 /* PMCCNTR at the first instruction of the first task */
 
 /* ---- How a task ended: MK_SPACE_STATUS ---- */
 #define MK_ENDED_FAULT 0x80000000u /* | one of: */

@@ -1,5 +1,5 @@
 # Tasks: each folder of tasks/ but lib is a program; with more than its own C files where it says so here.
-PROGRAMS := init hello
+PROGRAMS := init hello bench
 LIB := $(patsubst %,$(B)/tasks/lib/%.o,start text memory thread calls string)
 
 define program
