@@ -67,10 +67,11 @@ unsigned ahead_frames(const struct space *parent)
 	return memory.used < memory.limit - memory.limit / 8 ? n : STACK_PAGES;
 }
 
-struct supply { const uint64_t *frames; unsigned count, used; };
+struct supply { const uint64_t *frames; unsigned count, used; const struct share_plan *plan; };
 
 /* One page on both sides: the child takes the copy, which leaves the parent the only one to have the old page. A parent that keeps
- * its tables has the page writable already, or will fault. */
+ * its tables has the page writable already, or will fault; so will a child whose table an MMU knows: that would go on reading the
+ * parent's page, which the parent, its only owner then, writes in place. */
 static void copy_both(struct space *parent, struct space *child, uint64_t va, struct supply *from, bool learn)
 {
 	struct space *both[] = { child, parent };
@@ -82,7 +83,7 @@ static void copy_both(struct space *parent, struct space *child, uint64_t va, st
 		int level;
 		uint64_t *entry;
 
-		if (both[i] == parent && !walk_settled(parent, va))
+		if (both[i] == parent ? !walk_settled(parent, va) : share_known(from->plan, va))
 			continue;
 		from->used += cow_page(both[i], va, from->used < from->count ? from->frames[from->used] : 0);
 		entry = walk_find(both[i], va, &level, &writable);
@@ -91,9 +92,10 @@ static void copy_both(struct space *parent, struct space *child, uint64_t va, st
 	}
 }
 
-unsigned ahead_copy(struct space *parent, struct space *child, uint64_t rsp, const uint64_t *frames, unsigned count)
+unsigned ahead_copy(struct space *parent, struct space *child, const struct share_plan *plan, uint64_t rsp, const uint64_t *frames,
+	unsigned count)
 {
-	struct supply from = { frames, count, 0 };
+	struct supply from = { frames, count, 0, plan };
 	uint64_t stack = (rsp & ~(uint64_t)(KX_PAGE - 1)) - STACK_BELOW * KX_PAGE;
 	struct lineage *l = parent->lineage;
 	uint64_t entry;

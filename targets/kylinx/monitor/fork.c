@@ -95,7 +95,7 @@ enum space_fork space_fork_into(struct space *parent, struct space *child, uint6
 	done = share_tables(parent, child, &plan, frames);
 	used = plan.pages;
 	if (done)
-		used += ahead_copy(parent, child, rsp, frames + used, got - used);
+		used += ahead_copy(parent, child, &plan, rsp, frames + used, got - used);
 	else if (!child->kept)
 		undo(child);
 	child->unsettled = 0;

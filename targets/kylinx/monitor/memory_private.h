@@ -200,6 +200,8 @@ void share_copy(const struct space *parent, const struct share_plan *, const uin
 bool share_tables(struct space *parent, struct space *child, struct share_plan *, const uint64_t *frames); /* lock held; false: no
 	memory, the child has a part and neither lost anything */
 
+bool share_known(const struct share_plan *, uint64_t va); /* va's table is one that the child has kept: an MMU knows it */
+
 /* kept.c */
 enum kept_match { KEPT_SAME, KEPT_LACKS, KEPT_DIFFERS };
 /* Tables of 4 KiB entries: ours becomes a copy of the parent's by what is written to its pages alone; by entries where it has none, too; or
@@ -211,7 +213,8 @@ unsigned lineage_members(const struct space *);        /* spaces of it that are 
 void lineage_keep(struct space *);                     /* this one no longer is, though it stays */
 void ahead_note(struct space *, uint64_t va);          /* a fault that copied */
 unsigned ahead_frames(const struct space *parent);     /* how many ahead_copy() may want */
-unsigned ahead_copy(struct space *parent, struct space *child, uint64_t rsp, const uint64_t *frames, unsigned count); /* used */
+unsigned ahead_copy(struct space *parent, struct space *child, const struct share_plan *, uint64_t rsp, const uint64_t *frames,
+	unsigned count); /* frames used */
 void ahead_review(struct space *, bool ends);
 #define AHEAD_MAX 64
 

@@ -5,6 +5,8 @@
 #include "family.h"
 
 #define MAKE_AGAIN_NS 100000000
+#define TRIES 200              /* of 50 us, for a vCPU on its way back */
+#define TRIES_AT_BOOT 200000
 
 /* Under pool_lock: may one more vCPU be made? The limit counts pVMs; a few vCPUs beyond it may be ending. */
 static bool room_for_one(void)
@@ -86,7 +88,9 @@ static struct vcpu *idle_for(const struct space *parent)
 	struct vcpu **plain = NULL, **kept = NULL;
 
 	for (struct vcpu **at = &family.free; *at; at = &(*at)->next_free)
-		if (!is_kept(*at))
+		if (!family.booted && (*at)->slot) /* the root's is 0, though its thread may come last */
+			continue;
+		else if (!is_kept(*at))
 			plain = plain ? plain : at;
 		else if (space_suits((*at)->space, parent))
 			return unlink_idle(at);
@@ -128,9 +132,9 @@ struct vcpu *pool_take(const struct space *parent)
 			break;
 		}
 		/* empty: some may be on their way back, else make one here */
-		if (tries > 200)
+		if (tries > (family.booted ? TRIES : TRIES_AT_BOOT))
 			break;
-		if (tries % 2 == 0 && !make_one())
+		if (tries % 2 == 0 && family.booted && !make_one())
 			tries = 0;
 		pthread_mutex_unlock(&family.pool_lock);
 		struct timespec moment = { 0, 50000 };

@@ -160,6 +160,13 @@ static int eager_within(const struct share_plan *p, uint64_t va, int level)
 	return -1;
 }
 
+bool share_known(const struct share_plan *p, uint64_t va)
+{
+	int i = eager_within(p, va & ~(level_bytes(2) - 1), 2);
+
+	return i >= 0 && p->eager[i].kept != TABLE_NONE;
+}
+
 /* Of what an entry of that level, for va on, holds. */
 static enum kind kind_of(const struct share_plan *p, uint64_t entry, uint64_t va, int level)
 {

@@ -21,6 +21,7 @@ MANY = "100000" if LONG else "10000"
 TRIALS = {
     "nested": ("nested", "6" if LONG else "4"),
     "siblings": ("siblings", "1000" if LONG else "80"),
+    "later": ("later", "20000" if LONG else "1500"),
     "orders": ("orders", "60" if LONG else "8", "400"),
     "threads": ("threads", "1000" if LONG else "60"),
     "signals": ("signals", "2000" if LONG else "120"),

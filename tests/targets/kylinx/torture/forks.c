@@ -107,6 +107,37 @@ static void many(int argc, char **argv)
 	printf("\n");
 }
 
+/* Children look only after their parent wrote, and write little themselves: what a fork copied in advance, and what a child has from
+ * its sibling, must be theirs. argv: how many */
+static void later(int argc, char **argv)
+{
+	struct area a = area_make(64);
+	volatile long *written = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	(void)argc;
+	CHECK(written != MAP_FAILED);
+	area_write_some(&a, 0, 1, 0);
+	for (long i = 0; i < atol(argv[0]); i++) {
+		pid_t pid = fork_checked();
+
+		if (!pid) {
+			if (i % 2)
+				area_check(&a, "before");
+			while (*written <= i)
+				usleep(20);
+			area_check(&a, "after the parent wrote");
+			if (i % 3 == 0)
+				area_write(&a, draw() % 64, 2, (uint64_t)i);
+			_exit(0);
+		}
+		for (int k = 0; k < 1 + (int)(draw() % 3); k++)
+			area_write(&a, (size_t)i * 5 % 64 + (size_t)k < 64 ? (size_t)i * 5 % 64 + (size_t)k : 0, 1, (uint64_t)i);
+		*written = i + 1;
+		ended_well(pid);
+	}
+	area_check(&a, "the parent");
+}
+
 /* Children that fork and write are killed at whatever point they have come to; theirs are the family's to reap. argv: how many */
 static void killed(int argc, char **argv)
 {
@@ -138,4 +169,4 @@ static void killed(int argc, char **argv)
 	}
 }
 
-const struct trial trials_forks[] = { { "nested", nested }, { "siblings", siblings }, { "many", many }, { "killed", killed }, { 0 } };
+const struct trial trials_forks[] = { { "nested", nested }, { "siblings", siblings }, { "many", many }, { "later", later }, { "killed", killed }, { 0 } };
