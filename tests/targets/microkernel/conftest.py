@@ -1,8 +1,7 @@
 """The stand-in guest, assembled as a test wants it, and a site to run it in."""
 
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,8 @@ import pytest
 from targets.lab import Lab, Site, missing
 from targets.microkernel import MicrokernelDeployment, host
 from targets.microkernel.building import Parts
+from tests.targets.microkernel.stand_in import assemble
 
-HERE = Path(__file__).parent
 Guest = Callable[..., Parts]
 
 
@@ -23,21 +22,8 @@ def _able() -> None:
 
 @pytest.fixture
 def guest(tmp_path: Path) -> Guest:
-    """Makes the parts of a machine whose guest prints ``text`` ``repeat`` times, then switches itself off
-    (``ends="OFF"``), waits (``WAIT``) or spins (``SPIN``)."""
-
-    def make(text: str, ends: str = "OFF", repeat: int = 1) -> Parts:
-        elf, image, tasks = tmp_path / "guest.elf", tmp_path / "guest.img", tmp_path / "tasks"
-        (tmp_path / "guest.txt").write_bytes(text.encode())
-        defines = [f'-DTEXT="{tmp_path}/guest.txt"', f"-DREPEAT={repeat}", f"-D{ends}"]
-        command = ["arm-none-eabi-gcc", "-mcpu=cortex-a15", "-nostdlib", "-Wl,-Ttext=0", *defines]
-        subprocess.run([*command, "-o", elf, HERE / "stand_in.S"], check=True)
-        subprocess.run(["arm-none-eabi-objcopy", "-O", "binary", elf, image], check=True)
-        tasks.mkdir(exist_ok=True)
-        shutil.copy(elf, tasks / "init.elf")
-        return Parts(image, tasks)
-
-    return make
+    """See `stand_in.assemble`."""
+    return partial(assemble, tmp_path)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """The case kind `kernel` on a machine: with a stand-in that prints what a guest's program would, and with the
 kernel itself, whose instruction counts are the same in every run."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -11,9 +10,10 @@ import pytest
 from targets.lab import Lab
 from targets.microkernel.building import PARTS, Parts, build
 from tests.targets.microkernel.conftest import Deploy, Guest
+from tests.targets.microkernel.stand_in import printed
 from vocabulary import Better, CaseContext, Clock, TargetError
 from workloads import case_kind
-from workloads.protocol import BEGIN, END
+from workloads.protocol import BEGIN
 
 pytestmark = pytest.mark.root
 GROUPS = ("syscall", "scheduling", "ipc", "irq", "sync", "memory", "task", "thread_metric")
@@ -30,20 +30,6 @@ def context(lab: Lab, tmp_path: Path) -> Iterator[CaseContext]:
         observed=lambda endpoint: nullcontext(),
         progress=lambda what: None,
     )
-
-
-def printed(**params: object) -> str:
-    metric = {
-        "name": "null_call",
-        "unit": "instructions",
-        "better": "lower",
-        "labels": {},
-        "samples": [71, 70, 70],
-        "statistics": {"count": 3, "min": 70, "q1": 70, "median": 70, "q3": 71, "max": 71}
-        | {"mean": 70, "stddev": 0},
-    }
-    body = {"schema": 1, "program": "kernel", "clock": "icount", "params": params, "metrics": [metric]}
-    return f"mk: a stand-in\r\n{BEGIN}\r\n{json.dumps(body)}\r\n{END}\r\n@@MK EXIT bench 0@@\r\n"
 
 
 def test_what_the_guest_prints_are_the_samples(
