@@ -16,7 +16,7 @@ struct node { const char *name, *compatible; const u32 *reg, *interrupts; u32 re
 
 static u32 big(const u32 *p) { return __builtin_bswap32(*p); }
 
-static bool same(const char *a, const char *b)
+bool same(const char *a, const char *b)
 {
 	while (*a && *a == *b)
 		a++, b++;

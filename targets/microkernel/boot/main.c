@@ -1,4 +1,4 @@
-/* From the first C line to the first task: memory, interrupts, time, and `init`, the first file of the initrd. */
+/* From the first C line to the first task: memory, interrupts, time, and the initrd's `init`. */
 #include "../core/kernel.h"
 #include "board.h"
 #include "boot.h"
@@ -62,7 +62,11 @@ static void load_init(struct space *s, const u8 *file, u32 bytes, u32 *entry)
 	*entry = e->entry;
 }
 
-/* The initrd is a "newc" cpio archive (cpio(5)); its first file is init. */
+/* The initrd is a "newc" cpio archive (cpio(5)): a header of 110 characters, the name, the file, both padded to 4 bytes. */
+#define CPIO_HEADER 110u
+#define CPIO_SIZE 54u
+#define CPIO_NAME_SIZE 94u
+
 static u32 hex(const u8 *digits)
 {
 	u32 value = 0;
@@ -72,21 +76,36 @@ static u32 hex(const u8 *digits)
 	return value;
 }
 
+static const u8 *find_init(u32 *bytes)
+{
+	const u8 *at = (const u8 *)boot_memory.initrd, *end = (const u8 *)boot_memory.initrd_end;
+
+	while (at + CPIO_HEADER < end && at[0] == '0' && at[5] == '1') {
+		const u8 *file = (const u8 *)(((u32)at + CPIO_HEADER + hex(at + CPIO_NAME_SIZE) + 3) & ~3u);
+
+		*bytes = hex(at + CPIO_SIZE);
+		if (file > end || *bytes > (u32)(end - file))
+			break;
+		if (same((const char *)at + CPIO_HEADER, "init"))
+			return file;
+		at = (const u8 *)(((u32)file + *bytes + 3) & ~3u);
+	}
+	panic("no initrd with init in it");
+}
+
 static void start_init(void)
 {
-	const u8 *archive = (const u8 *)boot_memory.initrd, *file;
+	const u8 *file;
 	struct space *s;
 	struct task *t;
 	int error;
-	u32 entry;
+	u32 entry, bytes;
 
-	if (!archive || archive[0] != '0' || archive[5] != '1')
-		panic("no initrd with init in it");
-	file = archive + ((110 + hex(archive + 94) + 3) & ~3u);
+	file = find_init(&bytes);
 	s = space_make(0xffffffffu, NULL, 0, "init", &error);
 	if (!s || space_map(s, INIT_STACK - INIT_STACK_PAGES * MK_PAGE, INIT_STACK_PAGES, MK_READ | MK_WRITE))
 		panic("no memory for init");
-	load_init(s, file, hex(archive + 54), &entry);
+	load_init(s, file, bytes, &entry);
 	for (u32 i = 0; i < boot_info.devices; i++)
 		s->handles[i] = (struct handle){ &devices[i].object, MK_RIGHT_ALL };
 	space_map_device(s, INIT_BOOT_INFO, (u32)&boot_info, sizeof boot_info, MK_READ);
