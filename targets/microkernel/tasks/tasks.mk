@@ -1,12 +1,23 @@
 # Tasks: each folder of tasks/ but lib is a program; with more than its own C files where it says so here.
-PROGRAMS := init hello bench
+PROGRAMS := init hello bench net
 LIB := $(patsubst %,$(B)/tasks/lib/%.o,start text memory thread calls string)
 
+# The network server is lwIP with what is in net/: lwIP's own files with their own warnings.
+LWIP := build/lwip/src
+LWIP_PARTS := $(addprefix core/,def inet_chksum init ip mem memp netif pbuf tcp tcp_in tcp_out timeouts udp) \
+	$(addprefix core/ipv4/,etharp icmp ip4 ip4_addr ip4_frag) netif/ethernet
+LWIP_FLAGS := -Itasks/net -Itasks/net/port -isystem $(LWIP)/include -Itasks/lib
+net_LIBS := $(LWIP_PARTS:%=$(B)/lwip-objects/%.o)
+$(B)/tasks/net/%.o: CFLAGS += $(LWIP_FLAGS)
+$(B)/lwip-objects/%.o: $(LWIP)/%.c
+	@mkdir -p $(@D)
+	$(CC) $(filter-out $(WARN),$(CFLAGS)) -Wall $(LWIP_FLAGS) -c -o $@ $<
+
 define program
-$(B)/tasks/$(1).elf: $$(patsubst %.c,$(B)/%.o,$$(wildcard tasks/$(1)/*.c)) $(LIB) tasks/tasks.lds
-	$(CC) $(LDFLAGS) -T tasks/tasks.lds -o $$@ $$(filter %.o,$$^) $$($(1)_LIBS) -lgcc
+$(B)/tasks/$(1).elf: $$(patsubst %.c,$(B)/%.o,$$(wildcard tasks/$(1)/*.c)) $(LIB) $$($(1)_LIBS) tasks/tasks.lds
+	$(CC) $(LDFLAGS) -T tasks/tasks.lds -o $$@ $$(filter %.o,$$^) -lgcc
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 tasks: $(PROGRAMS:%=$(B)/tasks/%.elf)
--include $(wildcard $(B)/tasks/*/*.d)
+-include $(wildcard $(B)/tasks/*/*.d) $(net_LIBS:.o=.d)

@@ -40,14 +40,27 @@ static int ask(struct mk_message *m, unsigned us)
 	return error ? error : (int)m->word[0];
 }
 
+/* Sends a port for sending alone: who could receive from it could take what is meant for us, and keep it alive after our end. */
+static int ask_with_port(struct mk_message *m, unsigned port)
+{
+	int handle = mk_give(MK_SELF, port, MK_RIGHT_SEND), error;
+
+	if (handle < 0)
+		return handle;
+	m->tag |= MK_TAG(0, MK_WORDS) | MK_TAG_HANDLE;
+	m->word[9] = (unsigned)handle;
+	error = ask(m, 0);
+	mk_drop((unsigned)handle);
+	return error;
+}
+
 int mk_name_register(const char *name, unsigned port, bool restart)
 {
-	struct mk_message m = { .tag = MK_TAG(NAME_REGISTER, MK_WORDS) | MK_TAG_HANDLE };
+	struct mk_message m = { .tag = MK_TAG(NAME_REGISTER, 0) };
 
 	put_name(&m, name);
 	m.word[2] = restart ? NAME_RESTART : 0;
-	m.word[9] = port;
-	return ask(&m, 0);
+	return ask_with_port(&m, port);
 }
 
 int mk_name_find(const char *name, unsigned us)
@@ -75,11 +88,10 @@ int mk_spawn(const char *line, unsigned priority)
 
 int mk_watch(unsigned port, unsigned bits)
 {
-	struct mk_message m = { .tag = MK_TAG(NAME_WATCH, MK_WORDS) | MK_TAG_HANDLE };
+	struct mk_message m = { .tag = MK_TAG(NAME_WATCH, 0) };
 
 	m.word[0] = bits;
-	m.word[9] = port;
-	return ask(&m, 0);
+	return ask_with_port(&m, port);
 }
 
 int mk_ended(unsigned *sequence, unsigned *numbers, unsigned most)

@@ -1,0 +1,95 @@
+/* The table of sockets. */
+#include "sockets.h"
+
+static struct socket sockets[NET_SOCKETS];
+static struct socket *free_sockets;
+
+void sockets_init(void)
+{
+	for (unsigned i = 0; i < NET_SOCKETS; i++) {
+		struct socket *s = &sockets[NET_SOCKETS - 1 - i];
+
+		s->number = (uint32_t)(s - sockets);
+		s->next_free = free_sockets;
+		free_sockets = s;
+	}
+}
+
+/* Numbers have the index in their low bits and change with each use, so that a stale one names nothing. */
+struct socket *socket_make(struct client *c, enum kind kind)
+{
+	struct socket *s = free_sockets;
+	uint32_t number;
+
+	if (!s)
+		return NULL;
+	free_sockets = s->next_free;
+	number = s->number + NET_SOCKETS;
+	*s = (struct socket){ .kind = (uint8_t)kind, .number = number < NET_SOCKETS ? number + NET_SOCKETS : number, .client = c };
+	s->told.next = s->told.previous = &s->told;
+	c->sockets++;
+	return s;
+}
+
+struct socket *socket_of(struct client *c, uint32_t number)
+{
+	struct socket *s = &sockets[number % NET_SOCKETS];
+
+	return s->kind != FREE && s->client == c && s->number == number ? s : NULL;
+}
+
+static void unlink_told(struct socket *s)
+{
+	s->told.previous->next = s->told.next;
+	s->told.next->previous = s->told.previous;
+	s->told.next = s->told.previous = &s->told;
+}
+
+void socket_forget(struct socket *s)
+{
+	unlink_told(s);
+	if (s->client)
+		s->client->sockets--;
+	s->client = NULL;
+	s->news = 0;
+}
+
+void socket_free(struct socket *s)
+{
+	socket_forget(s);
+	if (s->received)
+		pbuf_free(s->received);
+	s->received = NULL;
+	s->kind = FREE;
+	if (s->dirty)
+		return; /* streams_output takes it out of its list, then it comes back here */
+	s->next_free = free_sockets;
+	free_sockets = s;
+}
+
+void socket_tell(struct socket *s, unsigned news)
+{
+	struct client *c = s->client;
+
+	s->news |= (uint8_t)news;
+	if (!c || s->told.next != &s->told)
+		return;
+	s->told.next = &c->news;
+	s->told.previous = c->news.previous;
+	c->news.previous->next = &s->told;
+	c->news.previous = &s->told;
+}
+
+void sockets_end(struct client *c)
+{
+	for (unsigned i = 0; i < NET_SOCKETS && c->sockets; i++) {
+		struct socket *s = &sockets[i];
+
+		if (s->kind == FREE || s->client != c)
+			continue;
+		if (s->kind == DATAGRAMS)
+			datagrams_close(s);
+		else
+			stream_abort(s);
+	}
+}
