@@ -130,6 +130,7 @@
 #define MK_DEVICE_INITRD 1    /* memory, read-only */
 #define MK_DEVICE_PL011 2
 #define MK_DEVICE_VIRTIO 3    /* one of several */
+#define MK_DEVICE_PL031 5         /* a clock: its first word is the unix time in seconds */
 #define MK_DEVICE_SPARE 4     /* an interrupt that no device has: MK_IRQ_RAISE */
 
 #ifndef __ASSEMBLER__

@@ -1,6 +1,6 @@
 # Tasks: each folder of tasks/ but lib is a program; with more than its own C files where it says so here.
-PROGRAMS := init hello bench net
-LIB := $(patsubst %,$(B)/tasks/lib/%.o,start text memory thread calls string)
+PROGRAMS := init hello bench net redis
+LIB := $(patsubst %,$(B)/tasks/lib/%.o,start text memory thread calls string clock batch)
 
 # The network server is lwIP with what is in net/: lwIP's own files with their own warnings.
 LWIP := build/lwip/src
@@ -12,6 +12,12 @@ $(B)/tasks/net/%.o: CFLAGS += $(LWIP_FLAGS)
 $(B)/lwip-objects/%.o: $(LWIP)/%.c
 	@mkdir -p $(@D)
 	$(CC) $(filter-out $(WARN),$(CFLAGS)) -Wall $(LWIP_FLAGS) -c -o $@ $<
+
+# Applications are a protocol core and the driver of app/.
+APP_DRIVER := $(patsubst %,$(B)/tasks/app/%.o,guest guest_files text)
+APPLICATIONS := redis http dns
+$(foreach a,$(APPLICATIONS),$(eval $(a)_LIBS := $(APP_DRIVER)))
+$(APPLICATIONS:%=$(B)/tasks/%/%.o): CFLAGS += -Itasks/app
 
 define program
 $(B)/tasks/$(1).elf: $$(patsubst %.c,$(B)/%.o,$$(wildcard tasks/$(1)/*.c)) $(LIB) $$($(1)_LIBS) tasks/tasks.lds

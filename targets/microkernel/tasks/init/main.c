@@ -7,7 +7,14 @@
 #define WATCHERS 8
 #define ENDED 64
 #define RESTARTS 5                /* of one program; then it is left dead, for it will not get better */
-#define SERVER_PRIORITY 12        /* below who serves interrupts, above applications */
+#define PROGRAM_PRIORITY 12
+#define SERVER_PRIORITY 14        /* of those that others wait for, interrupts too */
+
+/* Servers, and what the programs of run= need of them: those are started first. */
+static const char *const servers[] = { "console", "ramfs", "net" };
+static const struct { const char *program, *server; } needs[] = {
+	{ "redis", "net" }, { "http", "ramfs" }, { "http", "net" }, { "dns", "ramfs" }, { "dns", "net" },
+};
 
 const struct mk_boot *boot;
 struct program programs[PROGRAMS];
@@ -192,11 +199,10 @@ static bool serve(unsigned token, struct mk_message *m)
 			wait_for_name(token, (const char *)m->word);
 			return false;
 		}
-		m->tag = MK_TAG(0, MK_WORDS) | MK_TAG_HANDLE;
-		m->word[9] = names[n].handle;
-		return true;
+		answer_handle(token, n);
+		return false;
 	case NAME_SPAWN:
-		m->word[0] = (unsigned)(tag & MK_TAG_GRANT && m->word[0] <= SERVER_PRIORITY ?
+		m->word[0] = (unsigned)(tag & MK_TAG_GRANT && m->word[0] <= PROGRAM_PRIORITY ?
 						run((const char *)(m->word[7] & ~(MK_PAGE - 1)), m->word[0]) :
 						MK_EARGUMENT);
 		return true;
@@ -215,23 +221,47 @@ static bool serve(unsigned token, struct mk_message *m)
 	}
 }
 
+static bool begins_with_word(const char *line, const char *word)
+{
+	size_t length = strlen(word);
+
+	return strlen(line) >= length && !memcmp(line, word, length) && (!line[length] || line[length] == ' ');
+}
+
+/* With the whole command line as its arguments; a server once. */
+static void start_program(const char *name)
+{
+	char line[sizeof programs[0].line];
+	unsigned priority = PROGRAM_PRIORITY;
+	int error;
+
+	for (unsigned i = 0; i < MK_COUNT(servers); i++)
+		if (!strcmp(name, servers[i]))
+			priority = SERVER_PRIORITY;
+	for (unsigned i = 0; priority == SERVER_PRIORITY && i < PROGRAMS; i++)
+		if (programs[i].used && begins_with_word(programs[i].line, name))
+			return;
+	mk_format(line, sizeof line, "%s %s", name, boot->arguments);
+	error = run(line, priority);
+	if (error < 0)
+		mk_print("init: %s cannot be started: %d\n", name, error);
+}
+
 static void start_programs(void)
 {
-	char list[128], line[sizeof programs[0].line];
+	char list[128];
 
 	if (!option(boot->arguments, "run", list, sizeof list))
 		mk_format(list, sizeof list, "hello");
 	for (char *name = list, *end; *name; name = end) {
-		int error;
-
 		for (end = name; *end && *end != ','; end++)
 			;
 		if (*end)
 			*end++ = 0;
-		mk_format(line, sizeof line, "%s %s", name, boot->arguments);
-		error = run(line, SERVER_PRIORITY);
-		if (error < 0)
-			mk_print("init: %s cannot be started: %d\n", name, error);
+		for (unsigned i = 0; i < MK_COUNT(needs); i++)
+			if (!strcmp(name, needs[i].program))
+				start_program(needs[i].server);
+		start_program(name);
 	}
 }
 
@@ -246,6 +276,7 @@ void task_start(const struct mk_boot *b)
 	port = (unsigned)mk_port_create();
 	mk_window((void *)window, 1);
 	initrd_open();
+	clock_open();
 	start_programs();
 	for (bool answer = false;; ) {
 		token = mk_reply_receive(answer ? (unsigned)token : 0, &m, port, 0);

@@ -86,6 +86,7 @@ static inline unsigned mk_counter_hz(void)
 }
 
 uint64_t mk_time_us(void);       /* since the machine's start */
+uint64_t mk_unix_ms(void);       /* clock.c; never goes back */
 
 /* ---- string.S, text.c ---- */
 void *memcpy(void *restrict to, const void *restrict from, size_t bytes);
@@ -120,6 +121,8 @@ struct mk_start {
 	unsigned devices;
 	struct { unsigned kind, handle, physical, bytes, pages; } device[MK_START_DEVICES];
 	char line[512];          /* its name and arguments, divided by spaces */
+	uint64_t unix_counter;   /* mk_counter() when the unix time was so */
+	uint32_t unix_s;
 };
 extern const struct mk_start *mk_started;
 
