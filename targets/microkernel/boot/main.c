@@ -16,8 +16,9 @@ void boot_device(u32 kind, u32 physical, u32 bytes, u32 irq)
 {
 	u32 n = boot_info.devices;
 
-	if (n == MK_BOOT_DEVICES)
+	if (n == MK_BOOT_DEVICES || irq >= BOARD_IRQS)
 		return;
+	irq_of(irq, n);
 	devices[n] = (struct device){ .object = { .kind = DEVICE }, .type = (u8)kind, .irq = (u16)irq, .physical = physical, .bytes = bytes };
 	boot_info.device[n].kind = kind;
 	boot_info.device[n].physical = physical;
@@ -121,6 +122,7 @@ struct task *kernel_main(const void *tree)
 	pages_init(boot_memory.end, boot_memory.initrd, boot_memory.initrd_end);
 	irq_init();
 	time_init();
+	sched_init();
 	start_init();
 	boot_info.version = MK_ABI_VERSION;
 	boot_info.ram_pages = (boot_memory.end - BOARD_RAM) / MK_PAGE;

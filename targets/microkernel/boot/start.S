@@ -101,31 +101,23 @@ irq:	sub	lr, lr, #4
 	bl	irq_take
 	b	leave
 
-prefetch_abort:
-	sub	lr, lr, #4
+/* (task, kind, address, status) */
+	.macro	fault	kind, pc_ahead, address, status
+	sub	lr, lr, #\pc_ahead
 	save
-	mov	r1, #2
-	mrc	p15, 0, r2, c6, c0, 2		/* IFAR */
-	mrc	p15, 0, r3, c5, c0, 1		/* IFSR */
+	mov	r1, #\kind
+	mrc	p15, 0, r2, c6, c0, \address
+	mrc	p15, 0, r3, c5, c0, \status
 	bl	task_fault
 	b	leave
+	.endm
 
 data_abort:
-	sub	lr, lr, #8
-	save
-	mov	r1, #1
-	mrc	p15, 0, r2, c6, c0, 0		/* DFAR */
-	mrc	p15, 0, r3, c5, c0, 0		/* DFSR */
-	bl	task_fault
-	b	leave
-
+	fault	1, 8, 0, 0			/* DFAR, DFSR */
+prefetch_abort:
+	fault	2, 4, 2, 1			/* IFAR, IFSR */
 undefined:
-	sub	lr, lr, #4
-	save
-	mov	r1, #3
-	ldr	r2, [r0, #4]			/* where */
-	mov	r3, #0
-	bl	task_fault
+	fault	3, 4, 2, 1			/* neither: of the prefetch abort before; task_fault knows the place */
 
 /* ---- Back to whoever is to run. ---- */
 leave:	ldr	r1, =deferred

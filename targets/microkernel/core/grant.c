@@ -1,5 +1,6 @@
 /* Pages lent with a call: shared by both spaces, in the receiver's window, until its reply. */
 #include "kernel.h"
+#include "../boot/board.h"
 
 static struct grant *grant_find(struct space *borrower, u32 token)
 {
@@ -7,6 +8,17 @@ static struct grant *grant_find(struct space *borrower, u32 token)
 		if (CONTAINER(l, struct grant, link)->token == token)
 			return CONTAINER(l, struct grant, link);
 	return NULL;
+}
+
+bool grant_in(struct space *borrower, u32 va)
+{
+	for (struct link *l = borrower->grants.next; l != &borrower->grants; l = l->next) {
+		struct grant *g = CONTAINER(l, struct grant, link);
+
+		if (va - g->va < g->pages * MK_PAGE)
+			return true;
+	}
+	return false;
 }
 
 static void grant_free(struct grant *g)
@@ -24,7 +36,8 @@ static int share_pages(struct task *lender, struct space *borrower, u32 va, u32 
 		u32 physical = space_physical(lender->space, va + i * MK_PAGE);
 		int error = MK_EADDRESS;
 
-		if (physical >= 0x40000000u && !(protection & ~space_protection(*entry)))
+		/* a page that is lent to the lender could not be taken back from the next */
+		if (physical >= BOARD_RAM && !(protection & ~space_protection(*entry)) && !grant_in(lender->space, va + i * MK_PAGE))
 			error = space_put(borrower, window + i * MK_PAGE, physical, protection);
 		if (error) {
 			space_unmap(borrower, window, i);
@@ -57,7 +70,8 @@ int grant_lend(struct task *lender, struct task *borrower, u32 token)
 		object_free(&g->object);
 		return error;
 	}
-	*g = (struct grant){ .lender = lender, .borrower = borrower->space, .va = borrower->window, .pages = pages, .token = token };
+	*g = (struct grant){ .lender = lender, .borrower = borrower->space, .va = borrower->window, .pages = pages, .token = token,
+			     .lent_va = va };
 	list_insert(&borrower->space->grants, &g->link);
 	lender->lent = g;
 	borrower->frame.r[9] = borrower->window | protection;
@@ -66,7 +80,7 @@ int grant_lend(struct task *lender, struct task *borrower, u32 token)
 
 void grant_end(struct space *borrower, u32 token)
 {
-	struct grant *g = list_empty(&borrower->grants) ? NULL : grant_find(borrower, token);
+	struct grant *g = grant_find(borrower, token);
 
 	if (!g)
 		return;
@@ -74,7 +88,26 @@ void grant_end(struct space *borrower, u32 token)
 	grant_free(g);
 }
 
-/* The borrower goes on with a copy, so that it cannot be made to fault; where there is no memory for one it loses the page. */
+/* The borrower goes on with a copy, so that it cannot be made to fault; where there is no memory for one it loses the page.
+ * false: one of the two has the page no more. */
+static bool take_back(const struct grant *g, u32 offset)
+{
+	u32 *entry = space_entry(g->borrower, g->va + offset, false);
+	u32 page = space_physical(g->lender->space, g->lent_va + offset), protection = entry ? *entry & (MK_PAGE - 1) : 0;
+	void *copy;
+
+	if (!page || !entry || *entry != (page | protection))
+		return false;
+	copy = page_take();
+	if (copy)
+		__builtin_memcpy(copy, (void *)page, MK_PAGE);
+	*entry = copy ? (u32)copy | protection : 0;
+	g->borrower->pages -= !copy;
+	space_flush(g->borrower, g->va + offset);
+	page_give(page);
+	return true;
+}
+
 u32 grant_revoke(struct task *lender)
 {
 	struct grant *g = lender->lent;
@@ -82,19 +115,8 @@ u32 grant_revoke(struct task *lender)
 
 	if (!g)
 		return 0;
-	for (; taken < g->pages; taken++) {
-		u32 va = g->va + taken * MK_PAGE, *entry = space_entry(g->borrower, va, false), old = entry ? *entry : 0;
-		u32 *from = (u32 *)(old & ~(MK_PAGE - 1)), *copy = old ? page_take() : NULL;
-
-		if (!old)
-			continue;
-		for (u32 i = 0; copy && i < MK_PAGE / sizeof *copy; i++)
-			copy[i] = from[i];
-		*entry = copy ? (old & (MK_PAGE - 1)) | (u32)copy : 0;
-		g->borrower->pages -= !copy;
-		space_flush(g->borrower, va);
-		page_give((u32)from);
-	}
+	for (u32 i = 0; i < g->pages; i++)
+		taken += take_back(g, i * MK_PAGE);
 	g->lender = NULL;
 	lender->lent = NULL;
 	return taken;

@@ -1,25 +1,20 @@
 /* Messages, as a rendezvous: words go from the sender's saved registers to the receiver's, with no buffer in between. */
 #include "kernel.h"
 
-#define TAG_KNOWN (0xffff0000u | MK_TAG_WORDS | MK_TAG_HANDLE | MK_TAG_GRANT)
+#define TAG_FLAGS (0xffffu & ~MK_TAG_WORDS)
 
 static int give_handle(struct task *from, struct task *to)
 {
-	u32 h = from->frame.r[11];
-	struct handle *handle = h < MK_HANDLES ? &from->space->handles[h] : NULL;
-	int there;
+	struct handle *handle = handle_at(from->space, from->frame.r[11]);
+	int there = handle ? handle_add(to->space, handle->object, handle->rights) : MK_EHANDLE;
 
-	if (!handle || !handle->object)
-		return MK_EHANDLE;
-	there = handle_add(to->space, handle->object, handle->rights);
-	if (there < 0)
-		return there;
-	to->frame.r[11] = (u32)there;
-	return 0;
+	if (there >= 0)
+		to->frame.r[11] = (u32)there;
+	return there < 0 ? there : 0;
 }
 
 /* What is more than words. An error leaves the receiver as it was, but for words, which it does not look at. */
-static int deliver_more(struct task *from, struct task *to, u32 tag)
+static int __attribute__((noinline)) deliver_more(struct task *from, struct task *to, u32 tag)
 {
 	int error = 0;
 
@@ -33,30 +28,18 @@ static int deliver_more(struct task *from, struct task *to, u32 tag)
 	return error;
 }
 
-static int deliver(struct task *from, struct task *to)
+static inline __attribute__((always_inline)) int deliver(struct task *from, struct task *to)
 {
 	u32 tag = from->frame.r[1], words = tag & MK_TAG_WORDS;
+	int error;
 
 	for (u32 i = 0; i < words; i++)
 		to->frame.r[2 + i] = from->frame.r[2 + i];
-	if (tag & (MK_TAG_HANDLE | MK_TAG_GRANT)) {
-		int error = deliver_more(from, to, tag);
-
-		if (error)
-			return error;
-	}
+	if (tag & (MK_TAG_HANDLE | MK_TAG_GRANT) && (error = deliver_more(from, to, tag)))
+		return error;
 	to->frame.r[1] = tag;
 	to->frame.r[12] = from->space->number;
 	return 0;
-}
-
-/* After delivery: the receiver goes on, the sender too or it waits for the reply. */
-static void received(struct task *from, struct task *to)
-{
-	if (!from->calls)
-		return;
-	from->state = REPLYING;
-	wait_for(from, to);
 }
 
 /* Bits of a port are received as a message of their own. */
@@ -71,27 +54,40 @@ static void deliver_bits(struct port *p, struct task *to)
 
 void port_notify(struct port *p, u32 bits)
 {
-	p->bits |= bits;
-	if (!list_empty(&p->receivers) && p->bits) {
-		struct task *to = CONTAINER(p->receivers.next, struct task, link);
+	struct task *to = first(&p->receivers);
 
+	p->bits |= bits;
+	if (to && p->bits) {
 		wake(to, 0);
 		deliver_bits(p, to);
 	}
 }
 
-static bool tag_valid(u32 tag)
+/* Who waits in the port's queue now raises this one's priority. */
+void port_serve(struct port *p, struct task *server)
 {
-	u32 words = tag & MK_TAG_WORDS;
-
-	return words <= MK_WORDS && !(tag & ~TAG_KNOWN) && (words == MK_WORDS || !(tag & MK_TAG_HANDLE)) &&
-	       (words >= 9 || !(tag & MK_TAG_GRANT));
+	p->server = server;
+	list_remove(&p->served);
+	if (server)
+		list_insert(&server->served, &p->served);
+	waiters_follow(&p->senders, server);
 }
 
-static int send(struct task *t, bool calls)
+static bool tag_valid(u32 tag)
 {
-	int error;
+	u32 words = tag & MK_TAG_WORDS, flags = tag & TAG_FLAGS;
+
+	if (!flags)
+		return words <= MK_WORDS;
+	return words <= MK_WORDS && !(flags & ~(MK_TAG_HANDLE | MK_TAG_GRANT)) && (words == MK_WORDS || !(flags & MK_TAG_HANDLE)) &&
+	       (words >= 9 || !(flags & MK_TAG_GRANT));
+}
+
+int ipc_send(struct task *t, bool calls)
+{
+	int error = 0;
 	struct port *p = handle_get(t->frame.r[0], PORT, MK_RIGHT_SEND, &error);
+	struct task *to;
 
 	if (!p)
 		return error;
@@ -100,13 +96,12 @@ static int send(struct task *t, bool calls)
 	t->calls = calls;
 	if (calls)
 		t->token = (t->token + MK_TASKS) & 0x7fffffff;
-	if (list_empty(&p->receivers)) {
+	to = first(&p->receivers);
+	if (!to) {
 		block(t, SENDING);
 		wait_in(&p->senders, t);
 		wait_for(t, p->server);
 	} else {
-		struct task *to = CONTAINER(p->receivers.next, struct task, link);
-
 		error = deliver(t, to);
 		if (error)
 			return error;
@@ -120,47 +115,47 @@ static int send(struct task *t, bool calls)
 	return NO_RESULT;
 }
 
-int ipc_send(struct task *t) { return send(t, false); }
-int ipc_call(struct task *t) { return send(t, true); }
+/* Out of the port's queue; its time-out still counts. */
+static void await_reply(struct task *from, struct task *to)
+{
+	u64 when = from->alarm.when;
+
+	from->alarm.when = 0;
+	wait_end(from);
+	from->alarm.when = when;
+	from->state = REPLYING;
+	wait_for(from, to);
+}
 
 /* The senders in their order; one whose message cannot be delivered is told, and the next has its turn. */
-static bool receive_sender(struct task *t, struct port *p)
+static bool __attribute__((noinline)) receive_sender(struct task *t, struct port *p)
 {
-	while (!list_empty(&p->senders)) {
-		struct task *from = CONTAINER(p->senders.next, struct task, link);
+	for (struct task *from; (from = first(&p->senders));) {
 		int error = deliver(from, t);
 
-		if (error || !from->calls) {
+		t->frame.r[0] = from->calls ? from->token : 0;
+		if (!error && from->calls)
+			await_reply(from, t);
+		else
 			wake(from, error);
-			if (error)
-				continue;
-			t->frame.r[0] = 0;
-		} else {
-			struct alarm *a = &from->alarm;
-			u64 when = a->when;
-
-			a->when = 0; /* it is still its time-out */
-			wait_end(from);
-			a->when = when;
-			received(from, t);
-			t->frame.r[0] = from->token;
-		}
-		return true;
+		if (!error)
+			return true;
 	}
 	return false;
 }
 
-static int receive(struct task *t, u32 h)
+int ipc_receive(struct task *t, u32 port)
 {
-	int error;
-	struct port *p = handle_get(h, PORT, MK_RIGHT_RECEIVE, &error);
+	int error = 0;
+	struct port *p = handle_get(port, PORT, MK_RIGHT_RECEIVE, &error);
 
 	if (!p)
 		return error;
-	p->server = t;
+	if (p->server != t)
+		port_serve(p, t);
 	if (p->bits) {
 		deliver_bits(p, t);
-	} else if (!receive_sender(t, p)) {
+	} else if (list_empty(&p->senders) || !receive_sender(t, p)) {
 		block(t, RECEIVING);
 		wait_in(&p->receivers, t);
 		timeout_set(t, t->frame.r[12] >> 8);
@@ -168,17 +163,16 @@ static int receive(struct task *t, u32 h)
 	return NO_RESULT;
 }
 
-int ipc_receive(struct task *t) { return receive(t, t->frame.r[0]); }
-
 /* Only the space that received the call can reply to it, and only once. */
-static int reply(struct task *t, u32 token)
+int ipc_reply(struct task *t, u32 token)
 {
 	struct task *to = &tasks[token % MK_TASKS];
 	int error;
 
 	if (!tag_valid(t->frame.r[1]) || t->frame.r[1] & MK_TAG_GRANT)
 		return MK_EARGUMENT;
-	grant_end(t->space, token);
+	if (!list_empty(&t->space->grants))
+		grant_end(t->space, token);
 	if (to->state != REPLYING || to->token != token || to->holder->space != t->space)
 		return MK_EDEAD;
 	error = deliver(t, to);
@@ -186,21 +180,10 @@ static int reply(struct task *t, u32 token)
 	return error;
 }
 
-int ipc_reply(struct task *t) { return reply(t, t->frame.r[0]); }
-
-/* A caller that has gone meanwhile is no reason not to serve the next. */
-int ipc_reply_receive(struct task *t)
-{
-	if (t->frame.r[0])
-		reply(t, t->frame.r[0]);
-	return receive(t, t->frame.r[14]);
-}
-
 void port_died(struct port *p)
 {
 	p->object.dead = true;
-	while (!list_empty(&p->senders))
-		wake(CONTAINER(p->senders.next, struct task, link), MK_EDEAD);
-	while (!list_empty(&p->receivers))
-		wake(CONTAINER(p->receivers.next, struct task, link), MK_EDEAD);
+	port_serve(p, NULL);
+	wake_all(&p->senders, MK_EDEAD);
+	wake_all(&p->receivers, MK_EDEAD);
 }

@@ -21,8 +21,11 @@
 
 u32 irq_stamp;
 struct link deferred = { &deferred, &deferred };
-static u32 arrived;               /* devices[] whose interrupt came: bits; see arrived_run */
-static u32 arrived_more;
+static u64 arrived;               /* devices[] whose interrupt came: bits */
+_Static_assert(MK_BOOT_DEVICES <= 64, "");
+static u8 device_of[BOARD_IRQS];  /* 0: none, for the first device has no interrupt */
+
+void irq_of(u32 irq, u32 device) { device_of[irq] = (u8)device; }
 
 void irq_init(void)
 {
@@ -59,22 +62,16 @@ void work_run(void)
 	}
 }
 
-static void notify_arrived(u32 *bits, u32 first)
-{
-	while (*bits) {
-		struct device *d = &devices[first + (u32)__builtin_ctz(*bits)];
-
-		*bits &= *bits - 1;
-		if (d->port)
-			port_notify(d->port, d->bits);
-	}
-}
-
 static void arrived_run(struct work *w)
 {
 	(void)w;
-	notify_arrived(&arrived, 0);
-	notify_arrived(&arrived_more, 32);
+	while (arrived) {
+		struct device *d = &devices[__builtin_ctzll(arrived)];
+
+		arrived &= arrived - 1;
+		if (d->port)
+			port_notify(d->port, d->bits);
+	}
 }
 
 static struct work arrivals = { { &arrivals.link, &arrivals.link }, arrived_run };
@@ -82,13 +79,13 @@ static struct work arrivals = { { &arrivals.link, &arrivals.link }, arrived_run 
 /* Off until its driver says that it has seen to the device: MK_IRQ_ACK. */
 static void device_irq(u32 irq)
 {
+	u32 i = irq < BOARD_IRQS ? device_of[irq] : 0;
+
 	irq_disable(irq);
-	for (u32 i = 0; i < boot_info.devices; i++)
-		if (devices[i].irq == irq) {
-			*(i < 32 ? &arrived : &arrived_more) |= 1u << i % 32;
-			work_defer(&arrivals);
-			return;
-		}
+	if (i) {
+		arrived |= 1ull << i;
+		work_defer(&arrivals);
+	}
 }
 
 void irq_take(void)

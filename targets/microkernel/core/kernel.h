@@ -57,6 +57,9 @@ struct alarm {
 	void (*ring)(struct alarm *);
 };
 
+/* ---- Work put off until the kernel leaves for a task ---- */
+struct work { struct link link; void (*run)(struct work *); };
+
 /* ---- Spaces ---- */
 struct space {
 	struct object object;
@@ -69,6 +72,7 @@ struct space {
 	u32 watcher_bits, status;
 	char name[9];
 	struct link grants;       /* lent to this space */
+	struct work ending;
 };
 
 /* Pages lent with a call, until its reply. */
@@ -78,6 +82,7 @@ struct grant {
 	struct task *lender;      /* NULL: gone, or took it back */
 	struct space *borrower;
 	u32 va, pages, token;     /* in the borrower */
+	u32 lent_va;              /* in the lender */
 };
 
 /* ---- Tasks ---- */
@@ -99,10 +104,17 @@ struct task {
 	struct task *holder;      /* whom it waits for: that task inherits its priority */
 	struct link donors, donor; /* who waits for this one; own place in the holder's list */
 	struct link held;         /* mutexes */
+	struct link served;       /* ports: it was the last to receive from them */
 	struct alarm alarm;       /* its time-out or sleep */
 	struct grant *lent;       /* with the call under way */
 	u32 window, window_pages; /* where grants to it are mapped */
 };
+
+/* The first of a queue; NULL: it is empty. */
+static inline struct task *first(const struct link *queue)
+{
+	return list_empty(queue) ? NULL : CONTAINER(queue->next, struct task, link);
+}
 
 struct port {
 	struct object object;
@@ -110,6 +122,7 @@ struct port {
 	u32 bits;                 /* notified, not yet received */
 	struct link senders, receivers; /* by priority, then first come */
 	struct task *server;      /* who received last: inherits from senders */
+	struct link served;       /* in the server's list */
 };
 
 struct semaphore { struct object object; u32 count; struct link waiters; };
@@ -143,7 +156,8 @@ void NORETURN panic(const char *format, ...) PRINTF(1);
 extern u32 pages_free;
 void pages_init(u32 end, u32 keep_from, u32 keep_to);
 void *page_take(void);            /* zeroed; NULL: none left */
-void page_share(u32 physical);    /* one more user */
+bool page_share(u32 physical);    /* one more user; false: it has too many */
+bool page_shared(u32 physical);
 void page_give(u32 physical);     /* one less; the last frees it */
 
 /* objects.c: kernel objects of at most 64 bytes */
@@ -151,15 +165,15 @@ extern u32 objects_alive;
 void *object_make(enum kind kind);
 void object_free(struct object *o);
 void object_drop(struct object *o);     /* one that named it does no more */
+bool handle_room(const struct space *s);
 int handle_add(struct space *s, struct object *o, u32 rights);
 int handle_drop(struct space *s, u32 h);
 void handles_drop_all(struct space *s);
-void *handle_get(u32 h, enum kind kind, u32 rights, int *error); /* of the current space; NULL: *error says why */
 
 /* space.c */
 extern struct space spaces[MK_SPACES];
 struct space *space_make(u32 limit, struct port *watcher, u32 bits, const char *name, int *error);
-void space_end(struct space *s);  /* all of it but the struct: that stays while handles name it */
+void space_end(struct space *s);  /* before a task goes on: all of it but the struct, which stays while handles name it */
 u32 *space_entry(struct space *s, u32 va, bool make);
 int space_map(struct space *s, u32 va, u32 pages, u32 protection);
 int space_unmap(struct space *s, u32 va, u32 pages);
@@ -179,16 +193,20 @@ int grant_lend(struct task *lender, struct task *borrower, u32 token);
 void grant_end(struct space *borrower, u32 token); /* replied: the window is empty again */
 u32 grant_revoke(struct task *lender);
 void grants_forget(struct space *borrower);
+bool grant_in(struct space *borrower, u32 va); /* lent to it is the page there */
 
 /* sched.c */
 extern struct task *current, tasks[MK_TASKS];
 extern u32 switches;
+void sched_init(void);
 void ready(struct task *t);       /* at the end of its priority's queue */
 void block(struct task *t, enum state state);
 void wait_in(struct link *queue, struct task *t); /* by priority */
 void wait_end(struct task *t);    /* out of its queue, off its holder, no alarm */
 void wake(struct task *t, int result);
+void wake_all(struct link *queue, int result);
 void wait_for(struct task *t, struct task *holder);
+void waiters_follow(struct link *queue, struct task *holder); /* whom they wait for is now that one */
 void donor_leave(struct task *t);  /* it does not wait for its holder any more */
 void holder_lost(struct task *holder);
 void priority_update(struct task *t);
@@ -199,14 +217,14 @@ void quantum_over(void);
 
 /* ipc.c */
 void port_died(struct port *p);
+void port_serve(struct port *p, struct task *server); /* NULL: nobody serves it */
 void port_notify(struct port *p, u32 bits);
-int ipc_send(struct task *t);
-int ipc_call(struct task *t);
-int ipc_receive(struct task *t);
-int ipc_reply(struct task *t);
-int ipc_reply_receive(struct task *t);
+int ipc_send(struct task *t, bool calls); /* calls: for a reply */
+int ipc_receive(struct task *t, u32 port);
+int ipc_reply(struct task *t, u32 token);
 
 /* task.c */
+extern u32 tasks_alive;
 int task_make(struct space *s, u32 entry, u32 stack, u32 argument, u32 priority, struct task **made);
 void task_end(struct task *t, u32 status);
 void task_fault(struct task *t, u32 kind, u32 address, u32 why);
@@ -214,7 +232,6 @@ void task_fault(struct task *t, u32 kind, u32 address, u32 why);
 /* sync.c */
 int semaphore_down(struct task *t, struct semaphore *s);
 int semaphore_up(struct semaphore *s);
-void semaphore_died(struct semaphore *s);
 int mutex_lock(struct task *t, struct mutex *m);
 int mutex_unlock(struct task *t, struct mutex *m);
 void mutex_died(struct mutex *m);
@@ -230,15 +247,17 @@ static inline u64 now(void)
 }
 void time_init(void);
 u64 counts_of(u32 us);
+void timer_init(struct timer *timer, struct port *p, u32 bits);
+int timer_set(struct timer *timer, u32 first_us, u32 period_us);
 void alarm_set(struct alarm *a, u64 when);
 void alarm_off(struct alarm *a);
 void alarms_ring(void);
 void time_at_latest(u64 when);    /* an interrupt no later than this */
 
 /* irq.c */
-struct work { struct link link; void (*run)(struct work *); };
 #define DEVICE_IRQ_PRIORITY 0x80
 void irq_init(void);
+void irq_of(u32 irq, u32 device); /* which device an interrupt is of */
 void irq_take(void);              /* all that is pending */
 void irq_enable(u32 irq, u32 priority);
 void irq_disable(u32 irq);
@@ -251,6 +270,28 @@ extern u32 irq_stamp;
 typedef int system_call(struct task *t, u32 *r);
 extern system_call *const system_calls[MK_CALLS + 1]; /* the last: all numbers that are none */
 #define NO_RESULT INT32_MIN       /* r0 is set, or will be: not the returned value */
+
+/* ---- Handles, looked up in every call: NULL: there is none ---- */
+static inline struct handle *handle_at(struct space *s, u32 h)
+{
+	return h < MK_HANDLES && s->handles[h].object ? &s->handles[h] : NULL;
+}
+
+/* Of the current space. NULL: *error says why. */
+static inline void *handle_get(u32 h, enum kind kind, u32 rights, int *error)
+{
+	struct handle *handle = handle_at(current->space, h);
+
+	if (!handle || handle->object->kind != kind)
+		*error = MK_EHANDLE;
+	else if (handle->object->dead)
+		*error = MK_EDEAD;
+	else if ((handle->rights & rights) != rights)
+		*error = MK_ERIGHT;
+	else
+		return handle->object;
+	return NULL;
+}
 
 static inline u32 cycles(void)
 {

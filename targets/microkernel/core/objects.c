@@ -12,7 +12,6 @@ static union slot *free_slots;
 void *object_make(enum kind kind)
 {
 	union slot *slot;
-	u32 *words;
 
 	if (!free_slots) {
 		union slot *page = page_take();
@@ -26,9 +25,7 @@ void *object_make(enum kind kind)
 	if (!slot)
 		return NULL;
 	free_slots = slot->next;
-	words = (u32 *)slot;
-	for (u32 i = 0; i < OBJECT_BYTES / 4; i++)
-		words[i] = 0;
+	*slot = (union slot){ .bytes = { 0 } };
 	((struct object *)slot)->kind = (u8)kind;
 	objects_alive++;
 	return slot;
@@ -46,17 +43,29 @@ void object_free(struct object *o)
 
 /* ---- Handles ---- */
 
+/* MK_SELF, which is always taken: there is none. */
+static u32 handle_free(const struct space *s)
+{
+	u32 h = 0;
+
+	while (s->handles[h].object)
+		h++;
+	return h;
+}
+
+bool handle_room(const struct space *s) { return handle_free(s) != MK_SELF; }
+
 int handle_add(struct space *s, struct object *o, u32 rights)
 {
-	for (u32 h = 0; h < MK_SELF; h++)
-		if (!s->handles[h].object) {
-			s->handles[h] = (struct handle){ o, rights };
-			o->handles++;
-			if (o->kind == PORT && rights & MK_RIGHT_RECEIVE)
-				((struct port *)o)->receivers_named++;
-			return (int)h;
-		}
-	return MK_EFULL;
+	u32 h = handle_free(s);
+
+	if (h == MK_SELF)
+		return MK_EFULL;
+	s->handles[h] = (struct handle){ o, rights };
+	o->handles++;
+	if (o->kind == PORT && rights & MK_RIGHT_RECEIVE)
+		((struct port *)o)->receivers_named++;
+	return (int)h;
 }
 
 /* The last handle is gone: nobody can name it any more. */
@@ -66,16 +75,23 @@ static void unnamed(struct object *o)
 
 	switch (o->kind) {
 	case PORT: port_died((struct port *)o); break;
-	case SEMAPHORE: semaphore_died((struct semaphore *)o); break;
+	case SEMAPHORE: wake_all(&((struct semaphore *)o)->waiters, MK_EDEAD); break;
 	case MUTEX: mutex_died((struct mutex *)o); break;
 	case TIMER:
 		alarm_off(&t->alarm);
 		object_drop(&t->port->object);
 		break;
-	case TASK:
+	case TASK: /* its place in the table is free, if it has ended; one that was not started never will be */
+		if (o->dead)
+			o->kind = FREE;
+		else if (((struct task *)o)->state == STOPPED)
+			task_end((struct task *)o, MK_ENDED_KILLED);
+		return;
 	case SPACE:
 		if (o->dead)
-			o->kind = FREE; /* its place in the table */
+			o->kind = FREE;
+		else if (!((struct space *)o)->tasks)
+			space_end((struct space *)o);
 		return;
 	default: return;
 	}
@@ -90,10 +106,10 @@ void object_drop(struct object *o)
 
 int handle_drop(struct space *s, u32 h)
 {
-	struct handle *handle = &s->handles[h];
-	struct object *o = h < MK_HANDLES && h != MK_SELF ? handle->object : NULL;
+	struct handle *handle = handle_at(s, h);
+	struct object *o = handle ? handle->object : NULL;
 
-	if (!o)
+	if (!o || h == MK_SELF)
 		return MK_EHANDLE;
 	if (o->kind == PORT && handle->rights & MK_RIGHT_RECEIVE && --((struct port *)o)->receivers_named == 0)
 		port_died((struct port *)o);
@@ -107,19 +123,4 @@ void handles_drop_all(struct space *s)
 	for (u32 h = 0; h < MK_SELF; h++)
 		if (s->handles[h].object)
 			handle_drop(s, h);
-}
-
-void *handle_get(u32 h, enum kind kind, u32 rights, int *error)
-{
-	struct handle *handle = h < MK_HANDLES ? &current->space->handles[h] : NULL;
-
-	if (!handle || !handle->object || handle->object->kind != kind)
-		*error = MK_EHANDLE;
-	else if (handle->object->dead)
-		*error = MK_EDEAD;
-	else if ((handle->rights & rights) != rights)
-		*error = MK_ERIGHT;
-	else
-		return handle->object;
-	return NULL;
 }

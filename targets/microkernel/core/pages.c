@@ -56,11 +56,21 @@ void *page_take(void)
 	return (void *)page;
 }
 
-void page_share(u32 physical) { users[index_of(physical)]++; }
+bool page_shared(u32 physical) { return users[index_of(physical)] > 1; }
+
+bool page_share(u32 physical)
+{
+	u16 *n = &users[index_of(physical)];
+
+	if (*n == UINT16_MAX)
+		return false;
+	++*n;
+	return true;
+}
 
 void page_give(u32 physical)
 {
-	if (physical < BOARD_RAM || index_of(physical) >= count) /* a device's */
+	if (physical < BOARD_RAM || index_of(physical) >= count) /* a device's, or none */
 		return;
 	if (!users[index_of(physical)])
 		panic("page %x is given back twice", physical);

@@ -17,13 +17,15 @@ static void queue_at(struct task *t, struct link *before)
 	ready_bits |= 1u << t->priority;
 }
 
+void sched_init(void)
+{
+	quantum_counts = (u32)counts_of(MK_QUANTUM_US);
+	for (u32 i = 0; i < MK_PRIORITIES; i++)
+		list_init(&queues[i]);
+}
+
 void ready(struct task *t)
 {
-	if (!quantum_counts) {
-		quantum_counts = (u32)counts_of(MK_QUANTUM_US);
-		for (u32 i = 0; i < MK_PRIORITIES; i++)
-			list_init(&queues[i]);
-	}
 	t->state = READY;
 	queue_at(t, &queues[t->priority]);
 }
@@ -48,12 +50,10 @@ void block(struct task *t, enum state state)
 
 void yield(void)
 {
-	struct task *t = current;
-
-	t->left = 0;
+	current->left = 0;
 	quantum_runs = false;
-	list_remove(&t->link);
-	list_insert(&queues[t->priority], &t->link);
+	list_remove(&current->link);
+	list_insert(&queues[current->priority], &current->link);
 }
 
 /* ---- Waiting ---- */
@@ -70,20 +70,14 @@ void wait_in(struct link *queue, struct task *t)
 
 static void changed(struct task *t, u8 priority)
 {
-	if (t->state == READY) {
-		bool running = t == current;
-
+	if (t->state == READY)
 		unready(t);
-		t->priority = priority;
-		queue_at(t, running ? queues[priority].next : &queues[priority]);
-	} else {
-		t->priority = priority;
-		if (t->queue) {
-			struct link *queue = t->queue;
-
-			list_remove(&t->link);
-			wait_in(queue, t);
-		}
+	t->priority = priority;
+	if (t->state == READY)
+		queue_at(t, t == current ? queues[priority].next : &queues[priority]);
+	else if (t->queue) {
+		list_remove(&t->link);
+		wait_in(t->queue, t);
 	}
 }
 
@@ -126,6 +120,16 @@ void donor_leave(struct task *t)
 		priority_update(holder);
 }
 
+void waiters_follow(struct link *queue, struct task *holder)
+{
+	for (struct link *l = queue->next; l != queue; l = l->next) {
+		struct task *t = CONTAINER(l, struct task, link);
+
+		donor_leave(t);
+		wait_for(t, holder);
+	}
+}
+
 void wait_end(struct task *t)
 {
 	donor_leave(t);
@@ -142,6 +146,12 @@ void wake(struct task *t, int result)
 	wait_end(t);
 	t->frame.r[0] = (u32)result;
 	ready(t);
+}
+
+void wake_all(struct link *queue, int result)
+{
+	for (struct task *t; (t = first(queue));)
+		wake(t, result);
 }
 
 /* Those whose call it had taken get no reply; those still in a queue wait for another. */
@@ -174,15 +184,24 @@ void timeout_set(struct task *t, u32 us)
 
 /* ---- The next ---- */
 
+static void quantum_pause(void)
+{
+	u64 at = now();
+
+	quantum_runs = false;
+	current->left = quantum_end > at ? (u32)(quantum_end - at) : 0;
+}
+
 void quantum_over(void)
 {
 	if (!quantum_runs)
 		return;
-	if (now() < quantum_end) {
+	if (current->priority >= MK_REALTIME) /* raised meanwhile */
+		quantum_pause();
+	else if (now() < quantum_end)
 		time_at_latest(quantum_end);
-		return;
-	}
-	yield();
+	else
+		yield();
 }
 
 static void idle(void)
@@ -202,14 +221,6 @@ static void quantum_begin(struct task *t)
 	quantum_runs = true;
 	quantum_end = now() + (t->left ? t->left : quantum_counts);
 	time_at_latest(quantum_end);
-}
-
-static void quantum_pause(void)
-{
-	u64 at = now();
-
-	quantum_runs = false;
-	current->left = quantum_end > at ? (u32)(quantum_end - at) : 0;
 }
 
 struct task *schedule(void)

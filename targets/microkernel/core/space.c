@@ -1,6 +1,7 @@
 /* Address spaces: short-descriptor tables (ARM ARM B3.5) for [0, 1 GiB), which TTBR0 holds; the kernel is in TTBR1.
  * One page holds the four second-level tables of 4 MiB. */
 #include "kernel.h"
+#include "../boot/board.h"
 
 #define SMALL_PAGE 2u
 #define XN 1u
@@ -36,6 +37,8 @@ bool space_range(u32 va, u32 pages)
 	return !(va & (MK_PAGE - 1)) && va >= MK_PAGE && va < MK_USER_END && pages && pages <= (MK_USER_END - va) / MK_PAGE;
 }
 
+static void end(struct work *w);
+
 struct space *space_make(u32 limit, struct port *watcher, u32 bits, const char *name, int *error)
 {
 	struct space *s = NULL;
@@ -43,18 +46,17 @@ struct space *space_make(u32 limit, struct port *watcher, u32 bits, const char *
 	for (u32 i = 1; i < MK_SPACES && !s; i++)
 		if (spaces[i].object.kind == FREE)
 			s = &spaces[i];
-	if (!s) {
-		*error = MK_EFULL;
+	*error = MK_EFULL;
+	if (!s)
 		return NULL;
-	}
+	*error = MK_EMEMORY;
 	*s = (struct space){ .object.kind = SPACE, .number = (u8)(s - spaces), .limit = limit, .watcher = watcher, .watcher_bits = bits };
 	s->table = page_take();
-	s->handles = s->table ? page_take() : NULL;
-	if (!s->handles) {
-		if (s->table)
-			page_give((u32)s->table);
+	s->handles = page_take();
+	if (!s->table || !s->handles) {
+		page_give((u32)s->table);
+		page_give((u32)s->handles);
 		s->object.kind = FREE;
-		*error = MK_EMEMORY;
 		return NULL;
 	}
 	s->pages = 2;
@@ -64,6 +66,8 @@ struct space *space_make(u32 limit, struct port *watcher, u32 bits, const char *
 	for (u32 i = 0; i < 8; i++)
 		s->name[i] = name[i] >= ' ' && name[i] < 127 ? name[i] : 0;
 	list_init(&s->grants);
+	list_init(&s->ending.link);
+	s->ending.run = end;
 	return s;
 }
 
@@ -94,24 +98,39 @@ static void code_changed(void)
 	__asm__ volatile("dsb\n\tmcr p15, 0, %0, c7, c5, 0\n\tmcr p15, 0, %0, c7, c5, 6\n\tdsb\n\tisb" ::"r"(0) : "memory"); /* ICIALLU, BPIALL */
 }
 
-bool space_free(struct space *s, u32 va, u32 pages)
+/* The first page in [*va, end) that is there; *va is where. NULL: none. */
+static u32 *next_mapped(struct space *s, u32 *va, u32 end)
 {
-	for (u32 i = 0; i < pages; i++) {
-		u32 *entry = space_entry(s, va + i * MK_PAGE, false);
+	while (*va < end) {
+		u32 *entry = space_entry(s, *va, false);
 
 		if (entry && *entry)
-			return false;
+			return entry;
+		*va = entry ? *va + MK_PAGE : (*va | (TABLES_SPAN - 1)) + 1;
 	}
-	return true;
+	return NULL;
 }
 
-/* Tables for the range, before anything changes. */
-static bool tables_make(struct space *s, u32 va, u32 pages)
+bool space_free(struct space *s, u32 va, u32 pages)
 {
+	return !next_mapped(s, &va, va + pages * MK_PAGE);
+}
+
+/* Tables for the range, and whether the limit allows its pages too: before anything else changes. */
+static bool prepare(struct space *s, u32 va, u32 pages)
+{
+	if (pages > s->limit - s->pages)
+		return false;
 	for (u32 at = va; at < va + pages * MK_PAGE; at = (at | (TABLES_SPAN - 1)) + 1)
 		if (!space_entry(s, at, true))
 			return false;
-	return true;
+	return pages <= s->limit - s->pages;
+}
+
+static void put(struct space *s, u32 va, u32 physical, u32 protection, u32 kind)
+{
+	*space_entry(s, va, false) = entry_for(physical, protection, kind);
+	s->pages++;
 }
 
 int space_map(struct space *s, u32 va, u32 pages, u32 protection)
@@ -120,32 +139,24 @@ int space_map(struct space *s, u32 va, u32 pages, u32 protection)
 		return MK_EARGUMENT;
 	if (!space_free(s, va, pages))
 		return MK_EADDRESS;
-	if (pages > s->limit - s->pages || pages > pages_free || !tables_make(s, va, pages))
+	if (pages > pages_free || !prepare(s, va, pages) || pages > pages_free) /* the tables take some */
 		return MK_EMEMORY;
-	for (u32 i = 0; i < pages; i++) {
-		void *page = pages <= s->limit - s->pages + i ? page_take() : NULL;
-
-		if (!page) { /* the tables took the last */
-			space_unmap(s, va, i);
-			return MK_EMEMORY;
-		}
-		*space_entry(s, va + i * MK_PAGE, false) = entry_for((u32)page, protection, NORMAL);
-		s->pages++;
-	}
+	for (u32 i = 0; i < pages; i++)
+		put(s, va + i * MK_PAGE, (u32)page_take(), protection, NORMAL);
 	return 0;
 }
 
 int space_unmap(struct space *s, u32 va, u32 pages)
 {
-	if (pages && !space_range(va, pages))
-		return MK_EARGUMENT;
-	for (u32 i = 0; i < pages; i++) {
-		u32 *entry = space_entry(s, va + i * MK_PAGE, false), old = entry ? *entry : 0;
+	u32 end = va + pages * MK_PAGE, *entry;
 
-		if (!old)
-			continue;
+	if (!space_range(va, pages))
+		return MK_EARGUMENT;
+	for (; (entry = next_mapped(s, &va, end)); va += MK_PAGE) {
+		u32 old = *entry;
+
 		*entry = 0;
-		space_flush(s, va + i * MK_PAGE);
+		space_flush(s, va);
 		page_give(old & FRAME);
 		s->pages--;
 	}
@@ -159,22 +170,21 @@ int space_move(struct space *to, u32 to_va, struct space *from, u32 va, u32 page
 	for (u32 i = 0; i < pages; i++) {
 		u32 *entry = space_entry(from, va + i * MK_PAGE, false);
 
-		/* a page lent, or a device's, is not one's own to give */
-		if (!entry || (*entry & (USER_WRITE | NORMAL)) != (USER_WRITE | NORMAL))
+		/* a page that is lent, or a device's, is not one's own to give */
+		if (!entry || (*entry & (USER_WRITE | NORMAL)) != (USER_WRITE | NORMAL) || page_shared(*entry & FRAME))
 			return MK_EADDRESS;
 	}
-	if (!space_free(to, to_va, pages))
+	if (!space_free(to, to_va, pages)) /* so they do not overlap either */
 		return MK_EADDRESS;
-	if (pages > to->limit - to->pages || !tables_make(to, to_va, pages) || pages > to->limit - to->pages)
+	if (!prepare(to, to_va, pages))
 		return MK_EMEMORY;
 	for (u32 i = 0; i < pages; i++) {
 		u32 *entry = space_entry(from, va + i * MK_PAGE, false);
 
-		*space_entry(to, to_va + i * MK_PAGE, false) = entry_for(*entry, protection, NORMAL);
+		put(to, to_va + i * MK_PAGE, *entry, protection, NORMAL);
 		*entry = 0;
 		space_flush(from, va + i * MK_PAGE);
 		from->pages--;
-		to->pages++;
 	}
 	if (protection & MK_EXECUTE)
 		code_changed();
@@ -184,34 +194,33 @@ int space_move(struct space *to, u32 to_va, struct space *from, u32 va, u32 page
 int space_map_device(struct space *s, u32 va, u32 physical, u32 bytes, u32 protection)
 {
 	u32 from = physical & FRAME, pages = (physical - from + bytes + MK_PAGE - 1) / MK_PAGE;
-	bool memory = physical >= 0x40000000u;
+	bool memory = physical >= BOARD_RAM;
 
 	if (!space_range(va, pages))
 		return MK_EARGUMENT;
 	if (!space_free(s, va, pages))
 		return MK_EADDRESS;
-	if (!tables_make(s, va, pages))
+	if (!prepare(s, va, pages))
 		return MK_EMEMORY;
 	for (u32 i = 0; i < pages; i++) {
-		if (memory)
-			page_share(from + i * MK_PAGE);
-		*space_entry(s, va + i * MK_PAGE, false) = entry_for(from + i * MK_PAGE, protection, memory ? NORMAL : DEVICE_MEMORY);
-		s->pages++;
+		if (memory && !page_share(from + i * MK_PAGE)) {
+			space_unmap(s, va, i);
+			return MK_EMEMORY;
+		}
+		put(s, va + i * MK_PAGE, from + i * MK_PAGE, protection, memory ? NORMAL : DEVICE_MEMORY);
 	}
 	return 0;
 }
 
 int space_put(struct space *s, u32 va, u32 physical, u32 protection)
 {
-	u32 *entry = s->pages < s->limit ? space_entry(s, va, true) : NULL;
-
-	if (!entry)
+	if (!prepare(s, va, 1))
 		return MK_EMEMORY;
-	if (*entry)
+	if (!space_free(s, va, 1))
 		return MK_EADDRESS;
-	page_share(physical);
-	*entry = entry_for(physical, protection, NORMAL);
-	s->pages++;
+	if (!page_share(physical))
+		return MK_EMEMORY;
+	put(s, va, physical, protection, NORMAL);
 	return 0;
 }
 
@@ -229,11 +238,11 @@ int space_copy_in(struct space *s, void *to, u32 va, u32 bytes)
 	while (bytes) {
 		u32 from = space_physical(s, va), n = MK_PAGE - (va & (MK_PAGE - 1));
 
-		if (from < 0x40000000u) /* nothing, or a device */
+		if (from < BOARD_RAM) /* nothing, or a device */
 			return MK_EADDRESS;
 		n = n < bytes ? n : bytes;
-		for (u32 i = 0; i < n; i++)
-			*out++ = ((u8 *)from)[i];
+		__builtin_memcpy(out, (void *)from, n);
+		out += n;
 		va += n;
 		bytes -= n;
 	}
@@ -254,8 +263,17 @@ void space_activate(struct space *s)
 			 : "memory");
 }
 
+/* Not at once: what ends may hold the last handle of what then ends, and so on, and the kernel's stack is small. */
 void space_end(struct space *s)
 {
+	s->object.dead = true;
+	work_defer(&s->ending);
+}
+
+static void end(struct work *w)
+{
+	struct space *s = CONTAINER(w, struct space, ending);
+
 	grants_forget(s);
 	handles_drop_all(s);
 	for (u32 mib = 0; mib < MK_USER_END >> 20; mib += 4) {
@@ -274,7 +292,6 @@ void space_end(struct space *s)
 	page_give((u32)s->table);
 	page_give((u32)s->handles);
 	s->pages = 0;
-	s->object.dead = true;
 	if (s->watcher) {
 		struct port *p = s->watcher;
 

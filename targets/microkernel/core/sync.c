@@ -1,8 +1,6 @@
 /* Semaphores and mutexes: first the highest priority, then first come. */
 #include "kernel.h"
 
-static struct task *first(struct link *waiters) { return CONTAINER(waiters->next, struct task, link); }
-
 static int wait_at(struct task *t, struct link *waiters, struct task *holder)
 {
 	block(t, WAITING);
@@ -22,19 +20,15 @@ int semaphore_down(struct task *t, struct semaphore *s)
 
 int semaphore_up(struct semaphore *s)
 {
-	if (!list_empty(&s->waiters))
-		wake(first(&s->waiters), 0);
+	struct task *next = first(&s->waiters);
+
+	if (next)
+		wake(next, 0);
 	else if (s->count == INT32_MAX)
 		return MK_EFULL;
 	else
 		s->count++;
 	return 0;
-}
-
-void semaphore_died(struct semaphore *s)
-{
-	while (!list_empty(&s->waiters))
-		wake(first(&s->waiters), MK_EDEAD);
 }
 
 static void own(struct mutex *m, struct task *t)
@@ -56,21 +50,15 @@ int mutex_lock(struct task *t, struct mutex *m)
 /* Handed to the first who waits; the others now wait for that one. */
 static void hand_over(struct mutex *m, int result)
 {
-	struct task *next;
+	struct task *next = first(&m->waiters);
 
 	list_remove(&m->held);
 	m->owner = NULL;
-	if (list_empty(&m->waiters))
+	if (!next)
 		return;
-	next = first(&m->waiters);
 	wake(next, result);
 	own(m, next);
-	for (struct link *l = m->waiters.next; l != &m->waiters; l = l->next) {
-		struct task *t = CONTAINER(l, struct task, link);
-
-		donor_leave(t);
-		wait_for(t, next);
-	}
+	waiters_follow(&m->waiters, next);
 }
 
 int mutex_unlock(struct task *t, struct mutex *m)
@@ -92,6 +80,5 @@ void mutex_died(struct mutex *m)
 {
 	if (m->owner)
 		list_remove(&m->held);
-	while (!list_empty(&m->waiters))
-		wake(first(&m->waiters), MK_EDEAD);
+	wake_all(&m->waiters, MK_EDEAD);
 }

@@ -5,6 +5,8 @@
 #define PSR_MODE 0x1fu
 #define PSR_THUMB 0x20u
 
+u32 tasks_alive;
+
 int task_make(struct space *s, u32 entry, u32 stack, u32 argument, u32 priority, struct task **made)
 {
 	for (u32 i = 1; i < MK_TASKS; i++) {
@@ -23,23 +25,14 @@ int task_make(struct space *s, u32 entry, u32 stack, u32 argument, u32 priority,
 		list_init(&t->donor);
 		list_init(&t->link);
 		list_init(&t->held);
+		list_init(&t->served);
 		list_init(&t->alarm.link);
 		s->tasks++;
+		tasks_alive++;
 		*made = t;
 		return 0;
 	}
 	return MK_EFULL;
-}
-
-/* Ports it served have no server now whose priority their senders could raise. */
-static void serves_no_more(struct task *t)
-{
-	for (u32 h = 0; h < MK_SELF; h++) {
-		struct object *o = t->space->handles[h].object;
-
-		if (o && o->kind == PORT && ((struct port *)o)->server == t)
-			((struct port *)o)->server = NULL;
-	}
 }
 
 void task_end(struct task *t, u32 status)
@@ -48,7 +41,8 @@ void task_end(struct task *t, u32 status)
 
 	block(t, UNUSED);
 	wait_end(t);
-	serves_no_more(t);
+	while (!list_empty(&t->served))
+		port_serve(CONTAINER(t->served.next, struct port, served), NULL);
 	holder_lost(t);
 	mutexes_release(t);
 	if (t->lent) {
@@ -56,6 +50,7 @@ void task_end(struct task *t, u32 status)
 		t->lent = NULL;
 	}
 	s->status = status;
+	tasks_alive--;
 	t->object.dead = true;
 	if (!t->object.handles)
 		t->object.kind = FREE;
@@ -69,6 +64,9 @@ static const char *const faults[] = { "", "data access to", "instruction fetch f
 void task_fault(struct task *t, u32 kind, u32 address, u32 why)
 {
 	const struct frame *f = &t->frame;
+
+	if (kind == MK_FAULT_UNDEFINED)
+		address = f->pc, why = 0;
 
 	if ((f->psr & PSR_MODE) != PSR_USER)
 		panic("%s %x at %x, status %x, psr %x", faults[kind], address, f->pc, why, f->psr);

@@ -65,18 +65,52 @@ void alarms_ring(void)
 
 static void ring_all(struct work *w)
 {
-	struct alarm *a = CONTAINER(alarms.next, struct alarm, link);
+	struct alarm *a = list_empty(&alarms) ? NULL : CONTAINER(alarms.next, struct alarm, link);
 
-	if (list_empty(&alarms)) {
-		quantum_over();
+	if (a && a->when <= now()) {
+		alarm_off(a);
+		a->ring(a);
+		work_defer(w); /* one at a time: interrupts are looked at in between */
 		return;
 	}
-	if (a->when > now()) {
+	if (a)
 		time_at_latest(a->when);
-		quantum_over();
-		return;
+	quantum_over();
+}
+
+/* ---- Timers: an alarm that notifies a port, once or again and again ---- */
+
+static void timer_ring(struct alarm *a)
+{
+	struct timer *timer = CONTAINER(a, struct timer, alarm);
+	u64 at = now();
+
+	if (timer->period) {
+		timer->due += timer->period; /* from when it was due, so that periods do not drift */
+		if (timer->due <= at)        /* those missed are one, and the next is in step */
+			timer->due += ((at - timer->due) / timer->period + 1) * timer->period;
+		alarm_set(a, timer->due);
 	}
-	alarm_off(a);
-	a->ring(a);
-	work_defer(w); /* one at a time: interrupts are looked at in between */
+	port_notify(timer->port, timer->bits);
+}
+
+void timer_init(struct timer *timer, struct port *p, u32 bits)
+{
+	list_init(&timer->alarm.link);
+	timer->alarm.ring = timer_ring;
+	timer->port = p;
+	timer->bits = bits;
+	p->object.handles++; /* it must not go before */
+}
+
+int timer_set(struct timer *timer, u32 first_us, u32 period_us)
+{
+	if (period_us > MK_TIMEOUT_MAX_US)
+		return MK_EARGUMENT;
+	alarm_off(&timer->alarm);
+	timer->period = (u32)counts_of(period_us);
+	timer->due = now() + counts_of(first_us);
+	if (first_us)
+		alarm_set(&timer->alarm, timer->due);
+	return 0;
 }
