@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from targets.lab import Lab, Site, missing
+from targets.lab import Lab, Site
 from targets.microkernel import MicrokernelDeployment, host
 from targets.microkernel.building import Parts
 from tests.targets.microkernel.stand_in import assemble
@@ -24,14 +24,6 @@ def _able() -> None:
 def guest(tmp_path: Path) -> Guest:
     """See `stand_in.assemble`."""
     return partial(assemble, tmp_path)
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    if why := missing():
-        pytest.skip(why)
-    with Lab() as lab:
-        yield lab
 
 
 @pytest.fixture
