@@ -1,6 +1,6 @@
 # Tasks: each folder of tasks/ but lib is a program; with more than its own C files where it says so here.
-PROGRAMS := init hello bench net redis
-LIB := $(patsubst %,$(B)/tasks/lib/%.o,start text memory thread calls string clock batch)
+PROGRAMS := init hello bench net ramfs redis http
+LIB := $(patsubst %,$(B)/tasks/lib/%.o,start text memory thread calls string clock batch files)
 
 # The network server is lwIP with what is in net/: lwIP's own files with their own warnings.
 LWIP := build/lwip/src

@@ -99,6 +99,7 @@ static int start(unsigned space, const char *file, unsigned bytes, struct progra
 		return error;
 	memset(&s, 0, sizeof s);
 	memcpy(s.line, p->line, sizeof s.line);
+	clock_read(&s);
 	s.names = (unsigned)mk_give(space, port, MK_RIGHT_SEND);
 	give_devices(space, p->line, first_word(p->line), &s);
 	error = move_filled(space, MK_START_VA, &s, sizeof s, 0, 1, MK_READ);

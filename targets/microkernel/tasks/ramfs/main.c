@@ -1,0 +1,225 @@
+/* The file system server: one request after another, each answered at once. README.md describes it. */
+#include "../../include/names.h"
+#include "tree.h"
+
+#define HANDLES 512u
+#define ENDED_BIT 1u
+
+static struct { struct node *node; unsigned space; bool write; } handles[HANDLES];
+
+/* The lent pages. What is in them may change under the server: it is copied before it is looked at. */
+struct pages { uint8_t *at; uint32_t bytes; bool write; };
+
+static struct pages pages_of(const struct mk_message *m)
+{
+	if (!(m->tag & MK_TAG_GRANT))
+		return (struct pages){ 0 };
+	return (struct pages){ (uint8_t *)(m->word[7] & ~(MK_PAGE - 1)), m->word[8] * MK_PAGE, m->word[7] & MK_WRITE };
+}
+
+static int path_of(const struct mk_message *m, const struct pages *p, char path[FILES_PATH_MOST])
+{
+	uint32_t bytes = m->word[0];
+
+	if (bytes > p->bytes || bytes > FILES_PATH_MOST)
+		return FILES_EPATH;
+	memcpy(path, p->at, bytes);
+	return 0;
+}
+
+static void put_status(struct mk_message *m, const struct node *n)
+{
+	m->word[1] = n->bytes;
+	m->word[2] = n->directory ? FILES_DIRECTORY : 0;
+	m->word[3] = n->modified_s;
+}
+
+/* ---- Open files ---- */
+
+static int handle_make(unsigned space, struct node *n, bool write)
+{
+	unsigned free = HANDLES, open = 0;
+
+	for (unsigned i = 0; i < HANDLES; i++)
+		if (!handles[i].node)
+			free = free < HANDLES ? free : i;
+		else
+			open += handles[i].space == space;
+	if (free == HANDLES || open >= FILES_OPEN_MOST)
+		return MK_EFULL;
+	handles[free].node = n;
+	handles[free].space = space;
+	handles[free].write = write;
+	n->opens++;
+	return (int)free;
+}
+
+static struct node *handle_node(const struct mk_message *m, bool write)
+{
+	unsigned h = m->word[0];
+
+	return h < HANDLES && handles[h].node && handles[h].space == m->sender && (handles[h].write || !write) ? handles[h].node : NULL;
+}
+
+static void handle_close(unsigned h)
+{
+	struct node *n = handles[h].node;
+
+	handles[h].node = NULL;
+	tree_release(n);
+}
+
+static void spaces_ended(void)
+{
+	static unsigned sequence;
+	unsigned spaces[NAME_ENDED_MOST];
+	int n;
+
+	while ((n = mk_ended(&sequence, spaces, MK_COUNT(spaces))) > 0)
+		for (unsigned h = 0; h < HANDLES; h++)
+			for (int i = 0; i < n; i++)
+				if (handles[h].node && handles[h].space == spaces[i])
+					handle_close(h);
+}
+
+/* ---- Requests ---- */
+
+static int find_or_make(const char *path, uint32_t bytes, unsigned flags, struct node **n)
+{
+	struct place place;
+	int error = tree_find(path, bytes, n);
+
+	if (error != FILES_ENONE || !(flags & FILES_MAKE))
+		return error;
+	error = tree_place(path, bytes, &place);
+	return error ? error : tree_make(&place, false, n);
+}
+
+static int open_file(struct mk_message *m, const char *path)
+{
+	unsigned flags = m->word[1];
+	struct node *n;
+	int error, handle;
+
+	if (flags & ~(FILES_WRITE | FILES_MAKE | FILES_EMPTY) || (flags && !(flags & FILES_WRITE)))
+		return MK_EARGUMENT;
+	error = find_or_make(path, m->word[0], flags, &n);
+	if (error)
+		return error;
+	if (n->directory && flags)
+		return FILES_EKIND;
+	handle = handle_make(m->sender, n, flags & FILES_WRITE);
+	if (handle >= 0 && flags & FILES_EMPTY)
+		node_empty(n);
+	put_status(m, n);
+	return handle;
+}
+
+static int transfer(const struct mk_message *m, const struct pages *p, bool write)
+{
+	struct node *n = handle_node(m, write);
+	uint32_t bytes = m->word[2], at = m->word[3];
+
+	if (!n)
+		return MK_EHANDLE;
+	if (n->directory)
+		return FILES_EKIND;
+	if (at > p->bytes || bytes > p->bytes - at || (!write && !p->write))
+		return MK_EARGUMENT;
+	return write ? node_write(n, m->word[1], p->at + at, bytes) : (int)node_read(n, m->word[1], p->at + at, bytes);
+}
+
+static int list(struct mk_message *m, const struct pages *p, const char *path)
+{
+	unsigned index = m->word[1];
+	struct node *n;
+	int error = tree_find(path, m->word[0], &n);
+
+	if (error)
+		return error;
+	if (!n->directory)
+		return FILES_EKIND;
+	for (n = n->children; n && index; n = n->sibling)
+		index--;
+	if (!n)
+		return FILES_ENONE;
+	if (!p->write)
+		return MK_EARGUMENT;
+	memcpy(p->at, n->name, n->name_bytes);
+	put_status(m, n);
+	return n->name_bytes;
+}
+
+static int by_path(struct mk_message *m, const struct pages *p)
+{
+	char path[FILES_PATH_MOST];
+	struct place place;
+	struct node *n;
+	int error = path_of(m, p, path);
+
+	if (error)
+		return error;
+	switch (MK_LABEL(m->tag)) {
+	case FILES_OPEN: return open_file(m, path);
+	case FILES_LIST: return list(m, p, path);
+	case FILES_FOLDER:
+		error = tree_place(path, m->word[0], &place);
+		return error ? error : tree_make(&place, true, &n);
+	default: break;
+	}
+	error = tree_find(path, m->word[0], &n);
+	if (error)
+		return error;
+	if (MK_LABEL(m->tag) == FILES_REMOVE)
+		return tree_remove(n);
+	put_status(m, n);
+	return 0;
+}
+
+static void serve(struct mk_message *m)
+{
+	struct pages p = pages_of(m);
+	int result;
+
+	switch (MK_LABEL(m->tag)) {
+	case FILES_OPEN:
+	case FILES_STATUS:
+	case FILES_LIST:
+	case FILES_FOLDER:
+	case FILES_REMOVE: result = by_path(m, &p); break;
+	case FILES_READ: result = transfer(m, &p, false); break;
+	case FILES_CHANGE: result = transfer(m, &p, true); break;
+	case FILES_CLOSE:
+		result = handle_node(m, false) ? 0 : MK_EHANDLE;
+		if (!result)
+			handle_close(m->word[0]);
+		break;
+	default: result = MK_ECALL; break;
+	}
+	m->tag = MK_TAG(0, 4);
+	m->word[0] = (unsigned)result;
+}
+
+int main(void)
+{
+	unsigned port = (unsigned)mk_port_create(), reply = 0;
+	struct mk_message m = { 0 };
+	const char *wrong;
+	void *window = mk_region(MK_GRANT_PAGES);
+
+	tree_init();
+	wrong = archive_load();
+	if (wrong)
+		mk_fail("ramfs: %s", wrong);
+	if (!window || mk_window(window, MK_GRANT_PAGES) || mk_watch(port, ENDED_BIT) || mk_name_register("ramfs", port, true))
+		mk_fail("ramfs: cannot serve");
+	for (;;) {
+		int token = mk_reply_receive(reply, &m, port, 0);
+
+		reply = token > 0 ? (unsigned)token : 0;
+		if (reply)
+			serve(&m);
+		else if (token == 0 && m.tag & MK_TAG_NOTIFIED)
+			spaces_ended();
+	}
+}
