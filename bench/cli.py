@@ -195,12 +195,14 @@ def _conclude(finished: "Finished", store: "Store", json: bool) -> None:
     """The same ending for run and resume: the figures, where the report is, the exit code."""
     from bench.appraisal import appraise
     from bench.headline import headline
+    from bench.judged import keep_judgement
     from bench.views import comparisons_within, replicates_of, write_reports
 
     with working("judging, and writing the report"):
         replicates = replicates_of(store, finished.run_id)
         run = appraise(store, store.run(finished.run_id), replicates)
         comparisons = comparisons_within(run, replicates)
+        keep_judgement(store, run, replicates, comparisons)
         paths = write_reports(store, run, replicates, comparisons)
     outcomes = Counter(str(cell.outcome) for cell in store.cells(finished.run_id))
     counts = {str(outcome): outcomes[str(outcome)] for outcome in Outcome if outcomes[str(outcome)]}

@@ -67,12 +67,12 @@ class Store:
             or not run.run_id.isprintable()
         ):
             raise StoreError(f"{run.run_id!r} cannot name a run", remedy="use letters, digits and dashes")
-        with self._writing(f"run {run.run_id} was not created") as connection:
+        with self.writing(f"run {run.run_id} was not created") as connection:
             connection.execute(insert(RUNS), run_row(run))
 
     def update_run(self, run: RunRecord) -> None:
         """Replace a run's record (a resumed run is running again, warnings were added)."""
-        with self._writing(f"run {run.run_id} was not updated") as connection:
+        with self.writing(f"run {run.run_id} was not updated") as connection:
             changed = connection.execute(update(RUNS).where(RUNS.c.run_id == run.run_id), run_row(run))
             if not changed.rowcount:
                 raise _no_run(run.run_id, self.where)
@@ -85,26 +85,24 @@ class Store:
 
     def runs(self) -> list[RunRecord]:
         """All runs, the oldest first."""
-        with storing("the runs cannot be read", self.where), self._engine.connect() as connection:
+        with self.reading("the runs cannot be read") as connection:
             rows = connection.execute(select(RUNS).order_by(RUNS.c.started_s, RUNS.c.run_id)).mappings()
             return [run_of(row) for row in rows]
 
     def run(self, name: str = "latest") -> RunRecord:
         """A run by its id, a unique beginning of it, or ``latest``. Raises UsageError with suggestions."""
-        runs = self.runs()
-        ids = [run.run_id for run in runs]
-        if name == "latest" and runs:
-            return runs[-1]
-        matches = [run for run in runs if run.run_id == name] or [
-            run for run in runs if name and run.run_id.startswith(name)
-        ]
+        if (exactly := self._found(name)) is not None:
+            return exactly
+        ids = self._ids()
+        matches = [run_id for run_id in ids if name and run_id.startswith(name)]
+        if name == "latest" and ids:
+            return self._exact(ids[-1])
         if len(matches) == 1:
-            return matches[0]
-        if not runs:
+            return self._exact(matches[0])
+        if not ids:
             raise UsageError("the store holds no run", where=self.where, remedy="make one with `kxbench run`")
         if matches:
-            near = [run.run_id for run in matches]
-            raise UsageError(f"{name!r} begins {len(near)} runs", remedy=f"name one: {_listed(near)}")
+            raise UsageError(f"{name!r} begins {len(matches)} runs", remedy=f"name one: {_listed(matches)}")
         near = difflib.get_close_matches(name, ids, n=_MOST_CANDIDATES, cutoff=0.4) or ids[::-1]
         raise UsageError(
             f"no run {name!r}", where=self.where, remedy=f"did you mean: {_listed(near)}, latest?"
@@ -112,7 +110,7 @@ class Store:
 
     def delete_run(self, run_id: str) -> None:
         """Remove a run, its cells and its files."""
-        with self._writing(f"run {run_id} was not deleted") as connection:
+        with self.writing(f"run {run_id} was not deleted") as connection:
             connection.execute(delete(CELLS).where(CELLS.c.run_id == run_id))
             if not connection.execute(delete(RUNS).where(RUNS.c.run_id == run_id)).rowcount:
                 raise _no_run(run_id, self.where)
@@ -138,10 +136,12 @@ class Store:
                 self._make_directory(directory)
                 parquet.write_durably(directory / name, content)
         try:
-            with self._writing(f"{where} was not kept") as connection:
+            with self.writing(f"{where} was not kept") as connection:
                 key = (CELLS.c.run_id == run_id) & (CELLS.c.cell == cell.index)
                 connection.execute(delete(CELLS).where(key))
                 connection.execute(insert(CELLS), row)
+                judged = (RUNS.c.run_id == run_id) & RUNS.c.judged_s.is_not(None)
+                connection.execute(update(RUNS).where(judged).values(judged_s=None))
         except StoreError:
             self._drop_unnamed(run_id, cell.index, name)
             raise
@@ -187,10 +187,16 @@ class Store:
                 directory.rmdir()
         return len(stray)
 
-    # inside
+    # for the tables beside runs and cells (results/judgements.py)
 
     @contextmanager
-    def _writing(self, what: str) -> Iterator[Connection]:
+    def reading(self, what: str) -> Iterator[Connection]:
+        """A connection to read by, for the length of the ``with``. Raises StoreError saying ``what``."""
+        with storing(what, self.where), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self, what: str) -> Iterator[Connection]:
         """A transaction, committed at the end of the ``with``."""
         if not self.writable:
             raise StoreError(
@@ -199,23 +205,36 @@ class Store:
         with storing(what, self.where), self._engine.begin() as connection:
             yield connection
 
+    # inside
+
+    def _ids(self) -> list[str]:
+        """Of all runs, the oldest first."""
+        query = select(RUNS.c.run_id).order_by(RUNS.c.started_s, RUNS.c.run_id)
+        with self.reading("the runs cannot be read") as connection:
+            return list(connection.execute(query).scalars())
+
     def _exact(self, run_id: str) -> RunRecord:
-        with storing("the run cannot be read", self.where), self._engine.connect() as connection:
-            row = connection.execute(select(RUNS).where(RUNS.c.run_id == run_id)).mappings().first()
-        if row is None:
+        found = self._found(run_id)
+        if found is None:
             raise _no_run(run_id, self.where)
-        return run_of(row)
+        return found
+
+    def _found(self, run_id: str) -> RunRecord | None:
+        with self.reading("the run cannot be read") as connection:
+            query = select(RUNS).where(RUNS.c.run_id == run_id)
+            row = connection.execute(query).mappings().first()
+        return None if row is None else run_of(row)
 
     def _cells(self, run_id: str, index: int | None = None) -> list[tuple[CellRecord, str | None]]:
         query = select(CELLS).where(CELLS.c.run_id == run_id).order_by(CELLS.c.cell)
         if index is not None:
             query = query.where(CELLS.c.cell == index)
-        with storing("the cells cannot be read", self.where), self._engine.connect() as connection:
+        with self.reading("the cells cannot be read") as connection:
             return [(cell_of(row), row["samples_file"]) for row in connection.execute(query).mappings()]
 
     def _samples_file(self, run_id: str, index: int) -> str | None:
         query = select(CELLS.c.samples_file).where((CELLS.c.run_id == run_id) & (CELLS.c.cell == index))
-        with storing("the store cannot be read", self.where), self._engine.connect() as connection:
+        with self.reading("the store cannot be read") as connection:
             return connection.execute(query).scalar()
 
     def _drop_unnamed(self, run_id: str, index: int, name: str | None) -> None:

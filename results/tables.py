@@ -1,4 +1,4 @@
-"""The store's two tables, and records to rows and back."""
+"""The store's tables of runs and cells, and records to rows and back."""
 
 import json
 import math
@@ -71,6 +71,10 @@ RUNS = Table(
     Column("warnings", JSON, nullable=False),
     Column("commit", FreeText, nullable=False),
     Column("cells_planned", Integer, nullable=False),
+    Column("machine", String(64), nullable=False),  # machine_of(environment)
+    Column(
+        "judged_s", Double
+    ),  # when results/judgements.py kept its figures; null when its cells changed since
 )
 
 CELLS = Table(
@@ -130,7 +134,17 @@ def _finite(row: dict[str, Any], where: str) -> dict[str, Any]:
 
 def run_row(run: RunRecord) -> dict[str, Any]:
     row = _finite({f.name: getattr(run, f.name) for f in fields(run)}, f"run {run.run_id}")
-    return row | {"state": str(run.state), "warnings": list(run.warnings)}
+    return row | {
+        "state": str(run.state),
+        "warnings": list(run.warnings),
+        "machine": machine_of(run.environment),
+    }
+
+
+def machine_of(environment: Mapping[str, Any]) -> str:
+    """What runs of one machine have in common: the fingerprint of ``bench``, else the host's name."""
+    named = environment.get("fingerprint") or environment.get("host") or "unknown"
+    return escape(str(named))[:64]
 
 
 def run_of(row: RowMapping) -> RunRecord:

@@ -1,0 +1,205 @@
+"""Many runs at once, from the database alone: lists of runs, machines, and one series over all of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, func, select
+
+from results.judgements import FIGURES, RATIOS, SERIES, Deployed, deployed, real
+from results.store import Store
+from results.tables import CELLS, RUNS, machine_of
+from vocabulary import Outcome, RunRecord, RunState
+
+_BRIEF = (
+    *(RUNS.c.run_id, RUNS.c.started_s, RUNS.c.machine, RUNS.c.plan_name, RUNS.c.state),
+    *(RUNS.c.finished_s, RUNS.c.commit, RUNS.c.cells_planned, RUNS.c.judged_s),
+)  # all of the index runs_by_time: the records themselves, with plan and environment, are not read
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """A run in a list. Times are Unix seconds."""
+
+    run_id: str
+    started_s: float
+    machine: str
+    plan_name: str
+    state: RunState
+    finished_s: float | None
+    commit: str
+    cells_planned: int
+    judged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesId:
+    """One metric of one case on one target, the same in every run."""
+
+    series_id: int
+    target: str
+    case: str
+    kind: str
+    series: str
+    metric: str
+    source: str
+    probe: str
+    labels: Mapping[str, Any]
+    probed: bool
+    unit: str
+    clock: str
+    better: str
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One run's figure of a series, with its 95 % interval (NaN where there is none): in the series' unit,
+    or a ratio to the target ``against``. ``deployed`` are its deployments; empty for a ratio."""
+
+    run_id: str
+    value: float
+    low: float
+    high: float
+    count: int
+    deployed: tuple[Deployed, ...] = ()
+
+
+def briefs(
+    store: Store,
+    *,
+    machine: str | None = None,
+    plan: str | None = None,
+    state: str | None = None,
+    before_s: float | None = None,
+    most: int | None = None,
+) -> list[Brief]:
+    """Runs, the newest first; ``before_s`` and ``most`` page through them."""
+    query = select(*_BRIEF).order_by(RUNS.c.started_s.desc(), RUNS.c.run_id.desc())
+    for column, wanted in ((RUNS.c.machine, machine), (RUNS.c.plan_name, plan), (RUNS.c.state, state)):
+        query = query if wanted is None else query.where(column == wanted)
+    if before_s is not None:
+        query = query.where(RUNS.c.started_s < before_s)
+    return _briefs(store, query.limit(most))
+
+
+def latest_of_machines(store: Store) -> list[Brief]:
+    """The newest run of each machine, the newest first."""
+    newest = select(RUNS.c.machine, func.max(RUNS.c.started_s).label("s")).group_by(RUNS.c.machine).subquery()
+    query = (
+        select(*_BRIEF)
+        .join(newest, (RUNS.c.machine == newest.c.machine) & (RUNS.c.started_s == newest.c.s))
+        .order_by(RUNS.c.started_s.desc(), RUNS.c.run_id.desc())
+    )
+    found: dict[str, Brief] = {}
+    for one in _briefs(store, query):
+        found.setdefault(one.machine, one)
+    return list(found.values())
+
+
+def run_before(store: Store, run: RunRecord) -> str | None:
+    """The last judged run of the same plan on the same machine that started earlier."""
+    query = (
+        select(RUNS.c.run_id)
+        .where(RUNS.c.machine == machine_of(run.environment), RUNS.c.plan_name == run.plan_name)
+        .where(RUNS.c.started_s < run.started_s, RUNS.c.judged_s.is_not(None))
+        .order_by(RUNS.c.started_s.desc())
+        .limit(1)
+    )
+    with store.reading("the runs cannot be read") as connection:
+        found = connection.execute(query).scalar()
+        return None if found is None else str(found)
+
+
+def _briefs(store: Store, query: Select[Any]) -> list[Brief]:
+    with store.reading("the runs cannot be read") as connection:
+        return [
+            Brief(run, started, machine, plan, RunState(state), finished, commit, planned, judged is not None)
+            for run, started, machine, plan, state, finished, commit, planned, judged in connection.execute(
+                query
+            )
+        ]
+
+
+def outcomes_of_runs(store: Store, run_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    """How many cells of each run ended how; runs without cells are left out."""
+    query = (
+        select(CELLS.c.run_id, CELLS.c.outcome, func.count())
+        .where(CELLS.c.run_id.in_(run_ids))
+        .group_by(CELLS.c.run_id, CELLS.c.outcome)
+    )
+    found: dict[str, dict[str, int]] = {}
+    with store.reading("the cells cannot be read") as connection:
+        for run_id, outcome, count in connection.execute(query):
+            found.setdefault(run_id, {})[outcome] = count
+    order = [str(outcome) for outcome in Outcome]
+    return {run: dict(sorted(c.items(), key=lambda item: order.index(item[0]))) for run, c in found.items()}
+
+
+def all_series(store: Store) -> list[SeriesId]:
+    """Every series that any judged run has, by case, metric and target."""
+    query = select(SERIES).order_by(SERIES.c.case_id, SERIES.c.series, SERIES.c.probed, SERIES.c.target)
+    with store.reading("the series cannot be read") as connection:
+        return [_series(row) for row in connection.execute(query).mappings()]
+
+
+def series_of(store: Store, series_id: int) -> SeriesId | None:
+    with store.reading("the series cannot be read") as connection:
+        row = connection.execute(select(SERIES).where(SERIES.c.series_id == series_id)).mappings().first()
+        return None if row is None else _series(row)
+
+
+def _series(row: Mapping[Any, Any]) -> SeriesId:
+    values = {name: row[name] for name in SeriesId.__slots__ if name != "case"}
+    return SeriesId(**values, case=row["case_id"])
+
+
+def figures_over_runs(store: Store, series_id: int, run_ids: Sequence[str] | None = None) -> list[Point]:
+    """A series' figure in each run that has it, or in those named; in no order of time."""
+    f = FIGURES.c
+    query = select(f.run_id, f.estimate, f.low, f.high, f.deployments, f.replicates)
+    query = query.where(f.series_id == series_id)
+    if run_ids is not None:
+        query = query.where(f.run_id.in_(run_ids))
+    with store.reading("the figures cannot be read") as connection:
+        return [
+            Point(run, real(value), real(low), real(high), count, tuple(map(deployed, each)))
+            for run, value, low, high, count, each in connection.execute(query)
+        ]
+
+
+def ratios_over_runs(store: Store, series_id: int, against: str) -> list[Point]:
+    """The ratio of a series' target to the target ``against``, in each run that has it."""
+    r = RATIOS.c
+    query = select(r.run_id, r.ratio, r.low, r.high, r.pairs)
+    query = query.where((r.series_id == series_id) & (r.against == against))
+    with store.reading("the figures cannot be read") as connection:
+        return [
+            Point(run, real(value), real(low), real(high), pairs)
+            for run, value, low, high, pairs in connection.execute(query)
+        ]
+
+
+def ratio_targets(store: Store, series_id: int) -> list[str]:
+    """The targets that a series was set in a ratio to."""
+    query = select(RATIOS.c.against).where(RATIOS.c.series_id == series_id).distinct()
+    with store.reading("the figures cannot be read") as connection:
+        return sorted(connection.execute(query).scalars())
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How cells of a target and kind ended that way the last time. ``count`` is over all runs."""
+
+    target: str
+    kind: str
+    outcome: Outcome
+    count: int
+    run_id: str
+
+
+def endings(store: Store) -> list[Ended]:
+    c = CELLS.c
+    query = select(c.target, c.kind, c.outcome, func.count(), func.max(c.run_id))
+    query = query.group_by(c.target, c.kind, c.outcome)
+    with store.reading("the cells cannot be read") as connection:
+        return [Ended(t, k, Outcome(o), n, run) for t, k, o, n, run in connection.execute(query)]
