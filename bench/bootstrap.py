@@ -4,6 +4,7 @@ line.
 Idempotent. With nothing to do it costs a hash of two files and one ``dpkg-query``."""
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -27,6 +28,8 @@ POLICY_TEXT = (
 UNITS = Path("/etc/systemd/system")
 SERVERS = {"nginx", "nsd", "postgresql", "redis-server"}
 LOCK_WAIT = "DPkg::Lock::Timeout=300"  # seconds: a machine just booted is busy with its own upgrades
+
+_alone: tuple[int, ...] = ()  # the lock's descriptor while this process sets up
 
 EXIT_USAGE, EXIT_HOST = 2, 4
 SETS_UP = {"run", "test", "setup"}
@@ -135,6 +138,25 @@ def servers_stay_stopped() -> Iterator[None]:
             output_of("systemctl", "disable", *sorted(new))
 
 
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """One set-up of this tree at a time: two would take the environment away under one another. Whom a killed
+    set-up has left at work (pip) keeps the others out too."""
+    global _alone
+    (ROOT / "build").mkdir(exist_ok=True)
+    with (ROOT / "build" / "setup.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another set-up of this tree is going on; waiting for its end")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        _alone = (lock.fileno(),)
+        try:
+            yield
+        finally:
+            _alone = ()
+
+
 def run_step(argv: Sequence[str], remedy: str) -> None:
     env = {
         **os.environ,
@@ -150,6 +172,7 @@ def run_step(argv: Sequence[str], remedy: str) -> None:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
+        pass_fds=_alone,
     )
     if done.returncode:
         sys.stderr.write("".join(f"  {line}\n" for line in done.stdout.splitlines()[-15:]))
@@ -237,9 +260,7 @@ def set_up(dry_run: bool = False, tests: bool = False, again: bool = False) -> b
             f"/usr/bin/python3 is {sys.version.split()[0]}",
             "use Debian 12 or newer, or Ubuntu 24.04 (Python 3.11+)",
         )
-    missing = missing_packages(tests)
-    current = environment_is_current()
-    unpack = missing_sources(again)
+    missing, unpack, current = wanting(tests, again)
     if dry_run:
         for required, names in missing:
             say(f"would install {' or '.join(names)}{'' if required else ' (if there is such a package)'}")
@@ -250,6 +271,19 @@ def set_up(dry_run: bool = False, tests: bool = False, again: bool = False) -> b
         return bool(missing or unpack) or not current
     if not missing and not unpack and current:
         return False
+    with alone():
+        bring_up(*wanting(tests, again))  # another may have done it meanwhile
+    return True
+
+
+def wanting(tests: bool, again: bool) -> tuple[list[tuple[bool, list[str]]], list[sources.Source], bool]:
+    """(packages that are missing, sources that are, whether the environment is current)."""
+    return missing_packages(tests), missing_sources(again), environment_is_current()
+
+
+def bring_up(
+    missing: Sequence[tuple[bool, list[str]]], unpack: Sequence[sources.Source], current: bool
+) -> None:
     skipped = STAMP.read_text().split()[1:] if STAMP.exists() else []
     if missing:
         skipped = [*skipped, *install_packages(missing)]
@@ -259,7 +293,6 @@ def set_up(dry_run: bool = False, tests: bool = False, again: bool = False) -> b
         write_stamp(skipped)
     else:
         make_environment(skipped)
-    return True
 
 
 def enter(arguments: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,43 @@ def test_an_environment_of_another_lock_is_not_current(
     assert bootstrap.environment_is_current()
     lock.write_text("a==2\n")
     assert not bootstrap.environment_is_current()
+
+
+SETS_UP = """
+import sys, time, pathlib
+from bench import bootstrap
+bootstrap.ROOT = pathlib.Path(sys.argv[1])
+with bootstrap.alone():
+    (bootstrap.ROOT / "busy").mkdir()
+    bootstrap.run_step(["sleep", "0.3"], "")
+    (bootstrap.ROOT / "busy").rmdir()
+"""
+
+
+def test_two_set_ups_take_turns(tmp_path: Path) -> None:
+    command = ["/usr/bin/python3", "-c", SETS_UP, str(tmp_path)]
+    both = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    told = "".join(process.communicate(timeout=30)[1] for process in both)
+    assert [process.returncode for process in both] == [0, 0], told
+    assert told.count("another set-up of this tree is going on") == 1
+
+
+def test_what_a_killed_set_up_left_at_work_keeps_others_out(tmp_path: Path) -> None:
+    code = SETS_UP.replace('"0.3"', '"2"')
+    with subprocess.Popen(["/usr/bin/python3", "-c", code, str(tmp_path)], cwd=ROOT) as killed:
+        deadline = time.monotonic() + 10
+        while not (tmp_path / "busy").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.2)
+        killed.kill()
+    (tmp_path / "busy").rmdir()
+    again = subprocess.run(
+        ["/usr/bin/python3", "-c", SETS_UP, str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert again.returncode == 0
+    assert "going on" in again.stderr
