@@ -276,18 +276,19 @@ def summary_row(row: RowMapping) -> SummaryRow:
     """From a row of figures with its series'."""
     own = {name: row[name] for name in (*_IDENTITY, "labels", "probed", "unit", "clock", "better")}
     own["case"] = own.pop("case_id")
-    numbers = {name: real(row[name]) for name in _FIGURES}
+    numbers: dict[str, Any] = {name: real(row[name]) for name in _FIGURES}
     return SummaryRow(**own, **numbers, deployments=row["deployments"], count=row["count"], note=row["note"])
 
 
 def comparison_row(row: RowMapping) -> ComparisonRow:
     """From a row of ratios with its series'."""
+    numbers: dict[str, Any] = {name: real(row[name]) for name in _RATIOS}
     return ComparisonRow(
         case=row["case_id"],
         a=row["against"],
         b=row["target"],
         **{name: row[name] for name in ("kind", "series", "metric", "unit", "better")},
-        **{name: real(row[name]) for name in _RATIOS},
+        **numbers,
         **{name: row[name] for name in ("pairs", "significant", "note", "clock_a", "clock_b", "unit_b")},
     )
 
