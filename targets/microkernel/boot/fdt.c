@@ -23,13 +23,6 @@ bool same(const char *a, const char *b)
 	return *a == *b;
 }
 
-static bool begins(const char *text, const char *with)
-{
-	while (*with && *text == *with)
-		text++, with++;
-	return !*with;
-}
-
 static bool has_zero(u32 word) { return (word - 0x01010101u) & ~word & 0x80808080u; }
 
 static u32 address_of(const u32 *cells, u32 bytes) { return big(bytes == 8 ? cells + 1 : cells); }
@@ -64,12 +57,14 @@ static void note_node(const struct node *n)
 	u32 physical = n->reg_bytes >= 16 ? big(n->reg + 1) : 0, bytes = n->reg_bytes >= 16 ? big(n->reg + 3) : 0;
 	u32 irq = n->interrupt_bytes >= 12 && !big(n->interrupts) ? 32 + big(n->interrupts + 1) : 0;
 
-	if (begins(n->name, "memory@") && physical == BOARD_RAM)
+	if (same(n->name, "memory@40000000"))
 		boot_memory.end = physical + (bytes > 0x80000000u - MK_PAGE || big(n->reg + 2) ? 0x80000000u - MK_PAGE : bytes);
 	else if (n->compatible && same(n->compatible, "virtio,mmio"))
 		boot_device(MK_DEVICE_VIRTIO, physical, bytes, irq);
 	else if (n->compatible && same(n->compatible, "arm,pl011"))
 		boot_device(MK_DEVICE_PL011, physical, bytes, irq);
+	else if (n->compatible && same(n->compatible, "arm,pl031"))
+		boot_device(MK_DEVICE_PL031, physical, bytes, irq);
 }
 
 void fdt_parse(const void *blob)

@@ -103,7 +103,7 @@ static bool take_back(const struct grant *g, u32 offset)
 		__builtin_memcpy(copy, (void *)page, MK_PAGE);
 	*entry = copy ? (u32)copy | protection : 0;
 	g->borrower->pages -= !copy;
-	space_flush(g->borrower, g->va + offset);
+	cpu_forget_page(g->va + offset, g->borrower->number);
 	page_give(page);
 	return true;
 }

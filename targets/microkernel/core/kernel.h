@@ -12,6 +12,7 @@ typedef uint8_t u8;
 typedef uint16_t u16;
 typedef unsigned u32; /* newlib calls uint32_t long */
 typedef uint64_t u64;
+#include "cpu.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define CONTAINER(pointer, type, field) ((type *)(void *)((char *)(pointer) - offsetof(type, field)))
@@ -146,6 +147,12 @@ void fdt_parse(const void *blob);
 void mmu_map_kernel(void);
 struct task *kernel_main(const void *tree);
 void NORETURN board_off(void);
+void irq_init(void);
+void irq_enable(u32 irq, u32 priority);
+void irq_disable(u32 irq);
+void irq_raise(u32 irq);
+u32 irq_begin(void);              /* the most urgent; BOARD_IRQS or more: none */
+void irq_end(u32 irq);
 
 /* print.c */
 void print(const char *format, ...) PRINTF(1);
@@ -186,7 +193,6 @@ u32 space_physical(struct space *s, u32 va);     /* 0: not there */
 u32 space_protection(u32 entry);
 int space_copy_in(struct space *s, void *to, u32 va, u32 bytes);
 void space_activate(struct space *s);
-void space_flush(struct space *s, u32 va);
 
 /* grant.c */
 int grant_lend(struct task *lender, struct task *borrower, u32 token);
@@ -238,13 +244,6 @@ void mutex_died(struct mutex *m);
 void mutexes_release(struct task *t);
 
 /* time.c */
-static inline u64 now(void)
-{
-	u32 low, high;
-
-	__asm__ volatile("mrrc p15, 1, %0, %1, c14" : "=r"(low), "=r"(high)); /* CNTVCT */
-	return (u64)high << 32 | low;
-}
 void time_init(void);
 u64 counts_of(u32 us);
 void timer_init(struct timer *timer, struct port *p, u32 bits);
@@ -256,12 +255,8 @@ void time_at_latest(u64 when);    /* an interrupt no later than this */
 
 /* irq.c */
 #define DEVICE_IRQ_PRIORITY 0x80
-void irq_init(void);
 void irq_of(u32 irq, u32 device); /* which device an interrupt is of */
 void irq_take(void);              /* all that is pending */
-void irq_enable(u32 irq, u32 priority);
-void irq_disable(u32 irq);
-void irq_raise(u32 irq);
 void work_defer(struct work *w);
 void work_run(void);              /* before a task goes on, or while idle */
 extern u32 irq_stamp;
@@ -291,13 +286,5 @@ static inline void *handle_get(u32 h, enum kind kind, u32 rights, int *error)
 	else
 		return handle->object;
 	return NULL;
-}
-
-static inline u32 cycles(void)
-{
-	u32 n;
-
-	__asm__ volatile("mrc p15, 0, %0, c9, c13, 0" : "=r"(n)); /* PMCCNTR */
-	return n;
 }
 #endif

@@ -1,7 +1,7 @@
 /* Kernel objects and the handles that name them. Small objects come from pages cut into 64 bytes. */
 #include "kernel.h"
 
-#define OBJECT_BYTES 64
+#define OBJECT_BYTES (16 * sizeof(void *))
 _Static_assert(sizeof(struct port) <= OBJECT_BYTES && sizeof(struct timer) <= OBJECT_BYTES && sizeof(struct grant) <= OBJECT_BYTES, "");
 
 union slot { union slot *next; u8 bytes[OBJECT_BYTES]; };

@@ -206,7 +206,7 @@ void quantum_over(void)
 
 static void idle(void)
 {
-	__asm__ volatile("dsb\n\twfi" ::: "memory");
+	cpu_wait();
 	irq_take();
 	work_run();
 }

@@ -88,16 +88,6 @@ u32 *space_entry(struct space *s, u32 va, bool make)
 	return (u32 *)(s->table[va >> 20] & ~(TABLE_BYTES - 1)) + (va >> 12 & 255);
 }
 
-void space_flush(struct space *s, u32 va)
-{
-	__asm__ volatile("dsb\n\tmcr p15, 0, %0, c8, c7, 1\n\tdsb\n\tisb" ::"r"(va | s->number) : "memory"); /* TLBIMVA */
-}
-
-static void code_changed(void)
-{
-	__asm__ volatile("dsb\n\tmcr p15, 0, %0, c7, c5, 0\n\tmcr p15, 0, %0, c7, c5, 6\n\tdsb\n\tisb" ::"r"(0) : "memory"); /* ICIALLU, BPIALL */
-}
-
 /* The first page in [*va, end) that is there; *va is where. NULL: none. */
 static u32 *next_mapped(struct space *s, u32 *va, u32 end)
 {
@@ -156,7 +146,7 @@ int space_unmap(struct space *s, u32 va, u32 pages)
 		u32 old = *entry;
 
 		*entry = 0;
-		space_flush(s, va);
+		cpu_forget_page(va, s->number);
 		page_give(old & FRAME);
 		s->pages--;
 	}
@@ -183,11 +173,11 @@ int space_move(struct space *to, u32 to_va, struct space *from, u32 va, u32 page
 
 		put(to, to_va + i * MK_PAGE, *entry, protection, NORMAL);
 		*entry = 0;
-		space_flush(from, va + i * MK_PAGE);
+		cpu_forget_page(va + i * MK_PAGE, from->number);
 		from->pages--;
 	}
 	if (protection & MK_EXECUTE)
-		code_changed();
+		cpu_forget_code();
 	return 0;
 }
 
@@ -249,18 +239,12 @@ int space_copy_in(struct space *s, void *to, u32 va, u32 bytes)
 	return 0;
 }
 
-/* B3.10.4: no translation may mix one space's table with another's ASID. */
 void space_activate(struct space *s)
 {
-	u32 attributes = 0x4a; /* walks: write-back, shareable */
-
 	if (s == active)
 		return;
 	active = s;
-	__asm__ volatile("mcr p15, 0, %0, c2, c0, 0\n\tisb\n\tmcr p15, 0, %1, c13, c0, 1\n\tisb\n\tmcr p15, 0, %2, c2, c0, 0\n\tisb" ::"r"(
-				 (u32)empty_table | attributes),
-			 "r"(s ? s->number : 0u), "r"((s ? (u32)s->table : (u32)empty_table) | attributes)
-			 : "memory");
+	cpu_space(empty_table, s ? s->table : empty_table, s ? s->number : 0);
 }
 
 /* Not at once: what ends may hold the last handle of what then ends, and so on, and the kernel's stack is small. */
@@ -286,7 +270,7 @@ static void end(struct work *w)
 				page_give(entries[i] & FRAME);
 		page_give((u32)entries);
 	}
-	__asm__ volatile("dsb\n\tmcr p15, 0, %0, c8, c7, 2\n\tdsb\n\tisb" ::"r"((u32)s->number) : "memory"); /* TLBIASID */
+	cpu_forget_space(s->number);
 	if (active == s)
 		space_activate(NULL);
 	page_give((u32)s->table);

@@ -2,7 +2,6 @@
 #include "kernel.h"
 #include "../boot/board.h"
 
-#define TIMER_ON 1u
 #define DEVICE_PRIORITY_TIMER 0x40
 
 static struct link alarms = { &alarms, &alarms };
@@ -12,7 +11,7 @@ static u32 hz;
 static void program(u64 when)
 {
 	programmed = when;
-	__asm__ volatile("mcrr p15, 3, %0, %1, c14" ::"r"((u32)when), "r"((u32)(when >> 32))); /* CNTV_CVAL */
+	cpu_timer_set(when);
 }
 
 static void ring_all(struct work *w);
@@ -20,11 +19,8 @@ static struct work ringing = { { &ringing.link, &ringing.link }, ring_all };
 
 void time_init(void)
 {
-	__asm__ volatile("mrc p15, 0, %0, c14, c0, 0" : "=r"(hz)); /* CNTFRQ */
-	boot_info.counter_hz = hz;
 	program(UINT64_MAX);
-	__asm__ volatile("mcr p15, 0, %0, c14, c1, 0" ::"r"(2u));        /* CNTKCTL: tasks may read CNTVCT */
-	__asm__ volatile("mcr p15, 0, %0, c14, c3, 1" ::"r"(TIMER_ON)); /* CNTV_CTL */
+	hz = boot_info.counter_hz = cpu_timer_start();
 	irq_enable(BOARD_TIMER_IRQ, DEVICE_PRIORITY_TIMER);
 }
 

@@ -1,0 +1,38 @@
+/* The board's interrupt controller: GICv2 (Arm IHI 0048B). */
+#include "../core/kernel.h"
+#include "board.h"
+
+#define GICD(offset) (*(volatile u32 *)(BOARD_GICD + (offset)))
+#define GICC(offset) (*(volatile u32 *)(BOARD_GICC + (offset)))
+#define GICD_BYTE(offset) (*(volatile u8 *)(BOARD_GICD + (offset)))
+#define GICD_CTLR 0x000
+#define GICD_SET_ENABLE 0x100
+#define GICD_CLEAR_ENABLE 0x180
+#define GICD_SET_PENDING 0x200
+#define GICD_PRIORITY 0x400
+#define GICD_TARGETS 0x800
+#define GICC_CTLR 0x00
+#define GICC_PMR 0x04
+#define GICC_IAR 0x0c
+#define GICC_EOIR 0x10
+#define FIRST_SHARED 32u          /* below: of one processor */
+
+void irq_init(void)
+{
+	GICD(GICD_CTLR) = 1;
+	GICC(GICC_PMR) = 0xff;
+	GICC(GICC_CTLR) = 1;
+}
+
+void irq_enable(u32 irq, u32 priority)
+{
+	GICD_BYTE(GICD_PRIORITY + irq) = (u8)priority;
+	if (irq >= FIRST_SHARED)
+		GICD_BYTE(GICD_TARGETS + irq) = 1;
+	GICD(GICD_SET_ENABLE + irq / 32 * 4) = 1u << irq % 32;
+}
+
+void irq_disable(u32 irq) { GICD(GICD_CLEAR_ENABLE + irq / 32 * 4) = 1u << irq % 32; }
+void irq_raise(u32 irq) { GICD(GICD_SET_PENDING + irq / 32 * 4) = 1u << irq % 32; }
+u32 irq_begin(void) { return GICC(GICC_IAR); }
+void irq_end(u32 irq) { GICC(GICC_EOIR) = irq; }
