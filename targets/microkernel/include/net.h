@@ -29,7 +29,7 @@ struct net_record {
 
 #define NET_SOCKETS 2048          /* of all clients, listening ones too */
 #define NET_SEND_MOST 32768       /* a connection's room for what was sent and not yet acknowledged */
-#define NET_DATAGRAM_MOST 1472    /* bytes of one that is sent */
+#define NET_DATAGRAM_MOST 8192    /* bytes of one that is sent */
 #define NET_DATAGRAMS_WAITING 64  /* of a socket; those that come when so many wait are lost */
 
 /* ---- Actions. One on a socket that has gone meanwhile is no error: the event that tells of it is on its way ---- */

@@ -14,6 +14,7 @@
 static const char *const servers[] = { "console", "ramfs", "net" };
 static const struct { const char *program, *server; } needs[] = {
 	{ "redis", "net" }, { "http", "ramfs" }, { "http", "net" }, { "dns", "ramfs" }, { "dns", "net" },
+	{ "shell", "console" }, { "shell", "ramfs" }, { "shell", "net" },
 };
 
 const struct mk_boot *boot;

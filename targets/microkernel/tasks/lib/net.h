@@ -25,4 +25,20 @@ struct net_record *net_put(struct net_batch *b, unsigned kind, uint32_t socket, 
 unsigned net_room(const struct net_batch *b);
 void net_trim(struct net_batch *b, struct net_record *r, unsigned bytes);
 void net_take_back(struct net_batch *b, const struct net_record *last);
+
+/* ---- Sockets. Addresses and ports are in host order; us: how long to wait, 0: not at all; MK_ETIMEOUT then. MK_EDEAD: the
+ * connection was lost, or the server; the socket is still to be closed. At most NET_OWN_SOCKETS at once: MK_EFULL ---- */
+#define NET_OWN_SOCKETS 64
+#define NET_FOR_EVER 0xffffffffu
+
+int net_listen(uint16_t port);                             /* -> socket */
+int net_accept(int listener, unsigned us);                 /* -> socket */
+int net_connect(uint32_t address, uint16_t port, unsigned us); /* -> socket */
+int net_receive(int socket, void *to, size_t bytes, unsigned us); /* -> bytes; 0: the peer sends no more */
+int net_send(int socket, const void *data, size_t bytes, unsigned us); /* all of them, or an error */
+int net_datagrams(uint16_t port);                          /* -> socket; port 0: any */
+int net_send_to(int socket, uint32_t address, uint16_t port, const void *data, size_t bytes);
+int net_receive_from(int socket, uint32_t *address, uint16_t *port, void *to, size_t bytes, unsigned us); /* -> its bytes */
+int net_peer(int socket, uint32_t *address, uint16_t *port);
+void net_close(int socket);
 #endif
