@@ -13,18 +13,22 @@ MOST_BYTES = 1 << 30  # a machine would need more memory than the board can have
 LONGEST_NAME = 255
 
 
-def write(path: Path, files: Mapping[str, Path]) -> int:
-    """An archive of ``files``, by their names in it (``www/index.html``), sorted, with their directories.
-    Everything else about a file is the same for all (time 0, owner root).
+def write(path: Path, programs: Mapping[str, Path], data: Mapping[str, Path] | None = None) -> int:
+    """An archive of files by their names in it (``www/index.html``), sorted, with their directories. Data
+    keep the time of their last change, in seconds, for a server tells it; everything else about a file is
+    the same for all: time 0, owner root.
 
     Returns its size in bytes. Raises TargetError."""
+    files, dated = {**programs, **(data or {})}, set(data or {})
     size, number = 0, 0
     try:
         with path.open("wb") as archive:
             for name, source in _entries(files):
                 number += 1
-                data = source.read_bytes() if source else b""
-                size += archive.write(_entry(name, _FILE if source else _DIRECTORY, data, number))
+                content = source.read_bytes() if source else b""
+                changed_s = int(source.stat().st_mtime) if source and name in dated else 0
+                mode = _FILE if source else _DIRECTORY
+                size += archive.write(_entry(name, mode, content, number, changed_s))
                 if size > MOST_BYTES:
                     raise TargetError(f"the files to serve are over {MOST_BYTES >> 20} MiB", where=name)
             size += archive.write(_entry(_TRAILER, 0, b"", 0))
@@ -54,12 +58,12 @@ def _entries(files: Mapping[str, Path]) -> Iterator[tuple[str, Path | None]]:
         yield name, files.get(name)
 
 
-def _entry(name: str, mode: int, data: bytes, number: int) -> bytes:
+def _entry(name: str, mode: int, data: bytes, number: int, changed_s: int = 0) -> bytes:
     """Header, name and data, each padded to 4 bytes."""
     encoded = name.encode() + b"\0"
     links = 2 if mode == _DIRECTORY else 1
     # ino mode uid gid nlink mtime filesize devmajor devminor rdevmajor rdevminor namesize check
-    fields = (number, mode, 0, 0, links, 0, len(data), 0, 0, 0, 0, len(encoded), 0)
+    fields = (number, mode, 0, 0, links, changed_s, len(data), 0, 0, 0, 0, len(encoded), 0)
     header = b"070701" + "".join(f"{field:08X}" for field in fields).encode()
     return _padded(header + encoded) + _padded(data)
 

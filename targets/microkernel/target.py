@@ -85,7 +85,7 @@ class MicrokernelDeployment(SiteDeployment):
         directory = self._scratch / f"machine-{self._machines}"
         archive = directory / "initrd.cpio"
         directory.mkdir(parents=True)
-        size = initrd.write(archive, {**self._parts.programs(), **files})
+        size = initrd.write(archive, self._parts.programs(), files)
         options = MachineOptions(
             self._parts.kernel,
             archive,

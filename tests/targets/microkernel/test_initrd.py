@@ -47,6 +47,20 @@ def test_the_same_bytes_again(tmp_path: Path, files: dict[str, Path]) -> None:
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
 
 
+def test_data_keep_their_time(tmp_path: Path, files: dict[str, Path]) -> None:
+    for source in files.values():
+        os.utime(source, (1767225600.5, 1767225600.5))
+    data = {name: source for name, source in files.items() if name.startswith("www/")}
+    programs = {name: source for name, source in files.items() if name not in data}
+    initrd.write(tmp_path / "initrd", programs, data)
+    archive = (tmp_path / "initrd").read_bytes()
+    out = tmp_path / "out"
+    out.mkdir()
+    subprocess.run([*CPIO, "-idm"], input=archive, cwd=out, capture_output=True, check=True)
+    assert (out / "www/a.html").stat().st_mtime == 1767225600
+    assert (out / "zone").stat().st_mtime == 0
+
+
 def test_below(tmp_path: Path, files: dict[str, Path]) -> None:
     found = initrd.below(tmp_path / "source" / "www", "www")
     assert found == {name: path for name, path in files.items() if name.startswith("www/")}

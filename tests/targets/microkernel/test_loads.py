@@ -1,0 +1,61 @@
+"""The suite's loads on the micro kernel's servers, unchanged: data sets, correctness passes, generators."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from targets import make_target
+from targets.lab import Lab
+from targets.microkernel.building import PARTS, build
+from vocabulary import CaseContext, Endpoint
+from workloads import case_kind, openloop
+
+pytestmark = pytest.mark.root
+LOADS: dict[str, dict[str, Any]] = {
+    "redis": {"keys": 100, "rate_per_s": [100]},
+    "http": {"rate_per_s": [50]},
+    "dns": {"names": 100, "rate_per_s": [100]},
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _built() -> None:
+    build()
+    openloop.build()
+
+
+@pytest.mark.parametrize("name", LOADS)
+def test_a_load(name: str, lab: Lab, tmp_path: Path) -> None:
+    if name not in PARTS.programs():
+        pytest.skip(f"the micro kernel has no program `{name}` yet")
+    kind = case_kind(name)
+    if why := kind.missing():
+        pytest.skip(why)
+    params = {"connections": 2, "duration_s": 0.3, "native_s": 0.3, **LOADS[name]}
+    seen: list[Endpoint | None] = []
+
+    @contextmanager
+    def observed(endpoint: Endpoint | None) -> Iterator[None]:
+        seen.append(endpoint)
+        yield
+
+    context = CaseContext(
+        place=lab.place,
+        scratch=tmp_path,
+        cache=tmp_path / "cache",
+        seed=1,
+        generator_cpus=(),
+        observed=observed,
+        progress=lambda what: None,
+    )
+    with make_target("microkernel", lab).deploy(tmp_path / "deployment") as deployment:
+        found = kind.run(kind.params.model_validate(params), deployment, context)
+        assert deployment.place.pids() == []
+    counts = {s.metric.name: float(s.values[0]) for s in found if s.values.size and s.metric.unit == "1"}
+    assert "throughput" in {samples.metric.name for samples in found}
+    assert not {name: value for name, value in counts.items() if "error" in name and value}
+    (endpoint,) = seen
+    assert endpoint and endpoint.pid
