@@ -103,7 +103,7 @@ def test_a_newer_schema_is_refused(server: str, tmp_path: Path) -> None:
             Store.open(server, tmp_path)
     finally:
         with psycopg.connect(server) as connection:
-            connection.execute("UPDATE alembic_version SET version_num='0002'")
+            connection.execute("UPDATE alembic_version SET version_num='0003'")
 
 
 def test_without_a_server_the_remedy_names_it(server: str, tmp_path: Path) -> None:
