@@ -1,4 +1,4 @@
-/* The board's interrupt controller: GICv2 (Arm IHI 0048B). */
+/* The board's interrupt controller, GICv2 (Arm IHI 0048B), and its devices' reset. */
 #include "../core/kernel.h"
 #include "board.h"
 
@@ -34,5 +34,12 @@ void irq_enable(u32 irq, u32 priority)
 
 void irq_disable(u32 irq) { GICD(GICD_CLEAR_ENABLE + irq / 32 * 4) = 1u << irq % 32; }
 void irq_raise(u32 irq) { GICD(GICD_SET_PENDING + irq / 32 * 4) = 1u << irq % 32; }
+
+void board_quiet(const struct device *d)
+{
+	if (d->type == MK_DEVICE_VIRTIO) /* its Status register: reset (Virtio 1.1, 4.2.2) */
+		*(volatile u32 *)DEVICE_VA(d->physical + 0x70) = 0;
+}
+
 u32 irq_begin(void) { return GICC(GICC_IAR); }
 void irq_end(u32 irq) { GICC(GICC_EOIR) = irq; }

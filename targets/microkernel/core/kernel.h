@@ -147,6 +147,7 @@ void fdt_parse(const void *blob);
 void mmu_map_kernel(void);
 struct task *kernel_main(const void *tree);
 void NORETURN board_off(void);
+void board_quiet(const struct device *d); /* it accesses memory no more */
 void irq_init(void);
 void irq_enable(u32 irq, u32 priority);
 void irq_disable(u32 irq);

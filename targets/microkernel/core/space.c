@@ -254,10 +254,21 @@ void space_end(struct space *s)
 	work_defer(&s->ending);
 }
 
+void __attribute__((weak)) board_quiet(const struct device *d) { (void)d; }
+
+/* A driver's devices must not write into pages that are somebody else's next. */
+static void devices_quiet(struct space *s)
+{
+	for (u32 h = 0; h < MK_SELF; h++)
+		if (s->handles[h].object && s->handles[h].object->kind == DEVICE && s->handles[h].rights & MK_RIGHT_DMA)
+			board_quiet((struct device *)s->handles[h].object);
+}
+
 static void end(struct work *w)
 {
 	struct space *s = CONTAINER(w, struct space, ending);
 
+	devices_quiet(s);
 	grants_forget(s);
 	handles_drop_all(s);
 	for (u32 mib = 0; mib < MK_USER_END >> 20; mib += 4) {
