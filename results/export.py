@@ -13,7 +13,7 @@ from results.exporters import EXPORTERS
 from results.faults import READING_IN, WRITING_OUT, storing
 from results.schema import FORMAT, VERSION, CellV1, HeaderV1
 from results.store import Store
-from vocabulary import RunRecord, StoreError, UsageError
+from vocabulary import CellRecord, RunRecord, Samples, StoreError, UsageError
 
 _TAIL = "]}"
 _REMEDY = "give a file that `kxbench export --format json` wrote (docs/export.md)"
@@ -67,24 +67,22 @@ def import_json(store: Store, path: Path) -> RunRecord:
     with storing("the export cannot be read", str(path), READING_IN):
         parts = _parts(path)
         run = _header(next(parts), path)
-        if any(known.run_id == run.run_id for known in store.runs()):
+        if store.has(run.run_id):
             raise StoreError(
                 f"run {run.run_id} is in the store already",
                 where=str(path),
                 remedy=f"keep that one, or remove it first with `kxbench delete {run.run_id}`",
             )
-        store.create_run(run)
-        try:
-            for number, part in enumerate(parts):
-                try:
-                    cell, series = CellV1.model_validate(part).restored()
-                except ValidationError as error:
-                    raise _invalid(error, path, f"cells.{number}.") from error
-                store.add_cell(run.run_id, cell, series)
-        except BaseException:
-            store.delete_run(run.run_id)
-            raise
+        store.add_run(run, _cells(parts, path))
     return run
+
+
+def _cells(parts: Iterator[Any], path: Path) -> Iterator[tuple[CellRecord, list[Samples]]]:
+    for number, part in enumerate(parts):
+        try:
+            yield CellV1.model_validate(part).restored()
+        except ValidationError as error:
+            raise _invalid(error, path, f"cells.{number}.") from error
 
 
 def _header(part: Any, path: Path) -> RunRecord:

@@ -4,10 +4,12 @@ A cell is durable when ``add_cell`` returns: its file is written under a tempora
 then its row is committed. A crash in between leaves a file that no row names: never read, swept later."""
 
 import difflib
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Self
 
@@ -27,6 +29,8 @@ class Store:
 
     def __init__(self, engine: Engine, url: URL, samples_dir: Path, writable: bool) -> None:
         self._engine, self.url, self.samples_dir, self.writable = engine, url, samples_dir, writable
+        self._watch: Connection | None = None
+        self._watching = Lock()
 
     @classmethod
     def open(cls, where: str | Path | None = None, samples_dir: Path | None = None) -> Self:
@@ -42,6 +46,8 @@ class Store:
         return cls(engine, url, Path(samples_dir), writable)
 
     def close(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
         self._engine.dispose()
 
     def __enter__(self) -> Self:
@@ -61,14 +67,36 @@ class Store:
 
     def create_run(self, run: RunRecord) -> None:
         """Keep a new run. Raises StoreError if one of that id is there."""
-        if (
-            Path(run.run_id).name != run.run_id
-            or run.run_id in ("", ".", "..")
-            or not run.run_id.isprintable()
-        ):
-            raise StoreError(f"{run.run_id!r} cannot name a run", remedy="use letters, digits and dashes")
+        _check_id(run.run_id)
         with self.writing(f"run {run.run_id} was not created") as connection:
             connection.execute(insert(RUNS), run_row(run))
+
+    def add_run(self, run: RunRecord, contents: Iterable[tuple[CellRecord, Sequence[Samples]]]) -> None:
+        """Keep a whole run with its cells, or nothing of it: files first, then all rows in one transaction.
+
+        After a crash between the two there are files that no row names, and adding the run again replaces
+        them. Raises StoreError, also if a run of that id is there."""
+        _check_id(run.run_id)
+        what = f"run {run.run_id} was not kept"
+        directory = self.samples_dir / run.run_id
+        if self._found(run.run_id) is not None:
+            raise StoreError(
+                f"{what}: it is there already", where=self.where, remedy="see `kxbench list runs`"
+            )
+        rows = []
+        try:
+            for cell, series in contents:
+                name = self._write_samples(run.run_id, cell, series, None)
+                rows.append(cell_row(run.run_id, cell, len(series), name))
+            with self.writing(what) as connection:
+                connection.execute(insert(RUNS), run_row(run))
+                if rows:
+                    connection.execute(insert(CELLS), rows)
+        except BaseException:
+            with suppress(StoreError):
+                if self._found(run.run_id) is None:  # else somebody else was faster, and the files are theirs
+                    shutil.rmtree(directory, ignore_errors=True)
+            raise
 
     def update_run(self, run: RunRecord) -> None:
         """Replace a run's record (a resumed run is running again, warnings were added)."""
@@ -108,6 +136,10 @@ class Store:
             f"no run {name!r}", where=self.where, remedy=f"did you mean: {_listed(near)}, latest?"
         )
 
+    def has(self, run_id: str) -> bool:
+        """Whether a run of exactly that id is there."""
+        return self._found(run_id) is not None
+
     def delete_run(self, run_id: str) -> None:
         """Remove a run, its cells and its files."""
         with self.writing(f"run {run_id} was not deleted") as connection:
@@ -123,18 +155,10 @@ class Store:
 
         Raises StoreError; then neither the cell nor what it would have replaced has changed. Values that
         are not finite are refused, naming their series."""
-        where = f"cell {cell.index} ({cell.case} on {cell.target})"
-        for samples in series:
-            parquet.check(samples, where)
-        content = parquet.encode(run_id, cell, series) if series else None
-        directory = self.samples_dir / run_id
+        where = _place(cell)
         earlier = self._samples_file(run_id, cell.index)
-        name = None if content is None else _file_name(cell.index, earlier)
+        name = self._write_samples(run_id, cell, series, earlier)
         row = cell_row(run_id, cell, len(series), name)
-        if content is not None and name is not None:
-            with storing(f"{where} was not kept", str(directory / name)):
-                self._make_directory(directory)
-                parquet.write_durably(directory / name, content)
         try:
             with self.writing(f"{where} was not kept") as connection:
                 key = (CELLS.c.run_id == run_id) & (CELLS.c.cell == cell.index)
@@ -146,6 +170,22 @@ class Store:
             self._drop_unnamed(run_id, cell.index, name)
             raise
         self._drop_unnamed(run_id, cell.index, earlier)
+
+    def _write_samples(
+        self, run_id: str, cell: CellRecord, series: Sequence[Samples], earlier: str | None
+    ) -> str | None:
+        """Its file is on disk when this returns, under the name returned; None without series."""
+        where = _place(cell)
+        for samples in series:
+            parquet.check(samples, where)
+        if not series:
+            return None
+        content = parquet.encode(run_id, cell, series)
+        directory, name = self.samples_dir / run_id, _file_name(cell.index, earlier)
+        with storing(f"{where} was not kept", str(directory / name)):
+            self._make_directory(directory)
+            parquet.write_durably(directory / name, content)
+        return name
 
     def cells(self, run_id: str) -> list[CellRecord]:
         """A run's cells in the order of their index."""
@@ -186,6 +226,18 @@ class Store:
             if not kept:
                 directory.rmdir()
         return len(stray)
+
+    def version(self) -> str:
+        """Another one whenever somebody has written to the database since; good while this store is open."""
+        with storing("the store cannot be read", self.where), self._watching:
+            if self._watch is None:
+                self._watch = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            question = (
+                "PRAGMA data_version"  # on one and the same connection, which never writes
+                if self.url.drivername == "sqlite"
+                else "SELECT pg_snapshot_xmax(pg_current_snapshot())::text"  # readers take no number
+            )
+            return str(self._watch.exec_driver_sql(question).scalar())
 
     # for the tables beside runs and cells (results/judgements.py)
 
@@ -249,11 +301,21 @@ class Store:
             parquet.sync_directory(directory.parent)
 
 
+def _place(cell: CellRecord) -> str:
+    return f"cell {cell.index} ({cell.case} on {cell.target})"
+
+
 def _file_name(index: int, earlier: str | None) -> str:
     """``00003.parquet``; its replacement has another name, so that the row of the old one stays true
     until the new one is committed."""
     name = f"{index:05d}.parquet"
     return f"{index:05d}-again.parquet" if earlier == name else name
+
+
+def _check_id(run_id: str) -> None:
+    """It is a directory's name, too."""
+    if Path(run_id).name != run_id or run_id in ("", ".", "..") or not run_id.isprintable():
+        raise StoreError(f"{run_id!r} cannot name a run", remedy="use letters, digits and dashes")
 
 
 def _no_run(run_id: str, where: str) -> StoreError:
