@@ -270,6 +270,7 @@ int main(int argc, char **argv)
 		{ "argument", 1, NULL, 'g' }, { "zone", 1, NULL, 'z' }, { "memory", 1, NULL, 'm' }, { "in", 1, NULL, 'i' },
 		{ "out", 1, NULL, 'o' }, { 0 } };
 	const char *address = "127.0.0.1", *argument = NULL, *wrong;
+	char *path = NULL;
 	uint16_t port = app.port;
 	int option;
 
@@ -279,7 +280,11 @@ int main(int argc, char **argv)
 		case 'a': address = optarg; break;
 		case 'r': host_files(optarg); break;
 		case 'g': argument = optarg; break;
-		case 'z': host_files(""); argument = optarg; break;
+		case 'z':
+			host_files("");
+			if (!(argument = path = realpath(optarg, NULL)))
+				fail(optarg);
+			break;
 		case 'm': host_memory(strtoul(optarg, NULL, 0)); break;
 		case 'i': in_most = offered(optarg); break;
 		case 'o': out_most = offered(optarg); break;
@@ -300,5 +305,6 @@ int main(int argc, char **argv)
 	signal(SIGINT, end);
 	serve();
 	app.stop();
+	free(path);
 	return 0;
 }

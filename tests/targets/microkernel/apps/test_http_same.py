@@ -96,7 +96,14 @@ def request(method: str = "GET", target: str = "/a.txt", *fields: str, version: 
     return "".join(f"{line}\r\n" for line in [*lines, ""]).encode("latin-1")
 
 
-TARGETS = ["/a.txt", "/empty.txt", "/", "/index.html", "/folder", "/folder/", "/none", "/none/", "/a.txt/", "/a.txt?query", "/a.txt?a/../b", "/?x", "/%61.txt", "/%2561.txt", "/sp%20ace%25.txt", "/noextension", "/folder/../a.txt", "/folder/./index.html", "/./a.txt", "/..", "/../a.txt", "/folder/../../a.txt", "/%2e%2e/a.txt", "/folder%2findex.html", "/..%2fa.txt", "/%2e%2e%2fa.txt", "//a.txt", "//folder//index.html", "/a.txt%00", "/%zz", "/%2", "/%", "/empty%20folder/", "/empty%20folder", "http://test/a.txt", "http://test", "HTTP://test:80/folder/", "/folder/...", "/..a", "/...txt", "/folder/..", "/folder/.", "/.", "/a.txt;x"]
+_TARGETS = """
+/a.txt /empty.txt / /index.html /folder /folder/ /none /none/ /a.txt/ /a.txt?query /a.txt?a/../b /?x
+/%61.txt /%2561.txt /sp%20ace%25.txt /noextension /folder/../a.txt /folder/./index.html /./a.txt /..
+/../a.txt /folder/../../a.txt /%2e%2e/a.txt /folder%2findex.html /..%2fa.txt /%2e%2e%2fa.txt //a.txt
+//folder//index.html /a.txt%00 /%zz /%2 /% /empty%20folder/ /empty%20folder http://test/a.txt
+http://test HTTP://test:80/folder/ /folder/... /..a /...txt /folder/.. /folder/. /. /a.txt;x
+"""
+TARGETS = _TARGETS.split()
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -105,7 +112,12 @@ def test_targets(both: Both, method: str, target: str) -> None:
     compare(both, request(method, target))
 
 
-RANGES = ["bytes=0-0", "bytes=0-1023", "bytes=0-1024", "bytes=1023-", "bytes=1024-", "bytes=5-4", "bytes=-1", "bytes=-0", "bytes=-2000", "bytes=x", "bytes=1-x", "bytes=", "items=0-1", "bytes=0-99999999999999", "bytes=99999999999999-", "bytes=-", "bytes=--1", "BYTES=1-2"]
+_RANGES = """
+bytes=0-0 bytes=0-1023 bytes=0-1024 bytes=1023- bytes=1024- bytes=5-4 bytes=-1 bytes=-0 bytes=-2000
+bytes=x bytes=1-x bytes= items=0-1 bytes=0-99999999999999 bytes=99999999999999- bytes=- bytes=--1
+BYTES=1-2
+"""
+RANGES = _RANGES.split()
 
 
 @pytest.mark.parametrize("value", RANGES)
