@@ -1,5 +1,5 @@
 # Tasks: each folder of tasks/ but lib is a program; with more than its own C files where it says so here.
-PROGRAMS := init hello bench net ramfs console shell redis http
+PROGRAMS := init hello bench net ramfs console shell redis http dns
 LIB := $(patsubst %,$(B)/tasks/lib/%.o,start text memory thread calls string clock batch files net console)
 
 # The network server is lwIP with what is in net/: lwIP's own files with their own warnings.
@@ -15,7 +15,7 @@ $(B)/lwip-objects/%.o: $(LWIP)/%.c
 
 # Applications are a protocol core and the driver of app/.
 APP_DRIVER := $(patsubst %,$(B)/tasks/app/%.o,guest guest_files text)
-APPLICATIONS := redis http
+APPLICATIONS := redis http dns
 $(foreach a,$(APPLICATIONS),$(eval $(a)_LIBS := $(APP_DRIVER)))
 $(APPLICATIONS:%=$(B)/tasks/%/%.o): CFLAGS += -Itasks/app
 

@@ -34,6 +34,13 @@ static struct program *program_of(unsigned number)
 	return NULL;
 }
 
+static bool begins_with_word(const char *line, const char *word)
+{
+	size_t length = strlen(word);
+
+	return strlen(line) >= length && !memcmp(line, word, length) && (!line[length] || line[length] == ' ');
+}
+
 static int run(const char *line, unsigned priority)
 {
 	struct program *p = NULL;
@@ -183,6 +190,21 @@ static void tell_ended(struct mk_message *m)
 	m->tag = MK_TAG(0, 9);
 }
 
+/* Who may: the shell, which is the one who sits at the console. Its end is told as any other. */
+static int kill_program(unsigned sender, const char *name)
+{
+	const struct program *by = program_of(sender);
+	char word[NAME_BYTES + 1] = { 0 };
+
+	if (!by || !begins_with_word(by->line, "shell"))
+		return MK_ERIGHT;
+	memcpy(word, name, NAME_BYTES);
+	for (unsigned i = 0; *word && i < PROGRAMS; i++)
+		if (programs[i].used && begins_with_word(programs[i].line, word))
+			return mk_space_kill(programs[i].space);
+	return MK_EARGUMENT;
+}
+
 /* false: the answer comes later */
 static bool serve(unsigned token, struct mk_message *m)
 {
@@ -213,6 +235,9 @@ static bool serve(unsigned token, struct mk_message *m)
 	case NAME_ENDED:
 		tell_ended(m);
 		return true;
+	case NAME_KILL:
+		m->word[0] = (unsigned)kill_program(m->sender, (const char *)m->word);
+		return true;
 	case NAME_STOP:
 		mk_shutdown(0);
 		return true;
@@ -220,13 +245,6 @@ static bool serve(unsigned token, struct mk_message *m)
 		m->word[0] = (unsigned)MK_ECALL;
 		return true;
 	}
-}
-
-static bool begins_with_word(const char *line, const char *word)
-{
-	size_t length = strlen(word);
-
-	return strlen(line) >= length && !memcmp(line, word, length) && (!line[length] || line[length] == ' ');
 }
 
 /* With the whole command line as its arguments; a server once. */

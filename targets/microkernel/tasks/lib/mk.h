@@ -130,6 +130,7 @@ bool mk_option(const char *name, char *value, size_t size); /* name=value of the
 int mk_name_register(const char *name, unsigned port, bool restart); /* restart: this program, when it ends */
 int mk_name_find(const char *name, unsigned us); /* -> handle of its port; waits for it */
 int mk_spawn(const char *line, unsigned priority); /* a program of the initrd -> its space's number */
+int mk_kill(const char *name); /* a program, by the shell */
 int mk_ended(unsigned *sequence, unsigned *spaces, unsigned most); /* numbers of spaces that ended since */
 int mk_watch(unsigned port, unsigned bits); /* notified when a space ends */
 

@@ -86,6 +86,14 @@ int mk_spawn(const char *line, unsigned priority)
 	return ask(&m, 0);
 }
 
+int mk_kill(const char *name)
+{
+	struct mk_message m = { .tag = MK_TAG(NAME_KILL, 2) };
+
+	put_name(&m, name);
+	return ask(&m, 0);
+}
+
 int mk_watch(unsigned port, unsigned bits)
 {
 	struct mk_message m = { .tag = MK_TAG(NAME_WATCH, 0) };

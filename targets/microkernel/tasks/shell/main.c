@@ -8,7 +8,7 @@
 #define PRIORITY 10
 
 struct command { const char *name, *says; void (*run)(char **words); };
-static const struct command commands[12];
+static const struct command commands[14];
 
 static void help(char **words)
 {
@@ -81,13 +81,21 @@ static void run(char **words)
 		console_print("space %d\n", space);
 }
 
+static void kill_program(char **words) { told(words[0], mk_kill(words[0])); }
+
+static void fault(char **words)
+{
+	(void)words;
+	*(volatile unsigned *)(unsigned)fault = 0; /* code is never writable */
+}
+
 static void memory(char **words)
 {
 	(void)words;
 	console_print("%d of %d pages are free\n", mk_info(MK_INFO_FREE_PAGES), mk_info(MK_INFO_PAGES));
 }
 
-static const struct command commands[12] = {
+static const struct command commands[14] = {
 	{ "help", "", help },
 	{ "ls", "[FOLDER]", list },
 	{ "cat", "FILE", print_file },
@@ -95,6 +103,8 @@ static const struct command commands[12] = {
 	{ "mkdir", "FOLDER", make_folder },
 	{ "rm", "FILE", remove_file },
 	{ "run", "PROGRAM [WORDS]", run },
+	{ "kill", "PROGRAM", kill_program },
+	{ "fault", ": what a program's mistake does", fault },
 	{ "memory", "", memory },
 	{ "get", "ADDRESS PORT PATH: a page by HTTP", shell_get },
 	{ "echo", "PORT: gives one connection back what it sends", shell_echo },
