@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench import images, pvms
+from bench import gates, images, pvms
 from bench.console import RunProgress, err, out, print_json, print_table, working
 from vocabulary import (
     EXIT_CELL_FAILED,
@@ -36,12 +36,16 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 1 tests failed, 2 wrong usage, 4 this machine lacks something, "
-    "5 a cell failed, 6 results could not be kept, 70 a bug, 125 pvm run or exec could not start or follow, "
+    epilog="Exit codes: 0 done, 1 the answer is no (tests, a gate, a claim), 2 wrong usage, "
+    "3 it cannot be told, 4 this machine lacks something or is another, 5 a cell failed, "
+    "6 results could not be kept, 70 a bug, 125 pvm run or exec could not start or follow, "
     "130/143 interrupted (docs/exit-codes.md).",
 )
 app.add_typer(images.app, name="image")
 app.add_typer(pvms.app, name="pvm")
+app.add_typer(gates.app, name="baseline")
+app.command()(gates.gate)
+app.command()(gates.calibrate)
 
 StoreOption = Annotated[
     str | None,

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from bench.gate.settings import GateSettings
 from vocabulary import CaseKind, UsageError, case_id
 
 BUILT_IN = Path(__file__).parent / "plans"
@@ -60,6 +61,7 @@ class Plan(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
     budget_s: Annotated[float, Field(gt=0, le=LONGEST_S)] = 3600
     cell_limit_s: Annotated[float, Field(gt=0, le=86400, description="a cell that lasts longer fails")] = 120
+    gate: Annotated[GateSettings, Field(description="how the regression gate judges it")] = GateSettings()
     cases: Annotated[tuple[Case, ...], Field(min_length=1, max_length=500)]
 
     @model_validator(mode="after")

@@ -1,0 +1,166 @@
+"""A gate from its two runs to its report."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bench.engine import Reporter
+from bench.gate.choosing import Chosen, choose, demand_apart, demand_over, demand_same_machine, named_baseline
+from bench.gate.confirming import after, confirmable, measure_again
+from bench.gate.judging import Judgement, judge
+from bench.gate.report import FailedCell, GateReport
+from bench.gate.settings import GateSettings
+from bench.gate.sides import Side, drift, read_side
+from bench.gate.thresholds import Thresholds
+from bench.plan import cells_of_block, parse
+from results.baselines import calibrations
+from results.store import Store
+from results.tables import machine_of
+from vocabulary import Outcome, RunRecord, RunState, UsageError
+
+
+def gate(
+    store: Store,
+    run: RunRecord,
+    wanted: str,
+    *,
+    confirm: bool | None = None,
+    other_machine: bool = False,
+    reporter: Reporter,
+) -> GateReport:
+    """Judge ``run`` by the baseline ``wanted``. ``confirm``: whether what looks like a regression is measured
+    again; None: if it can be. Raises UsageError, HostError (another machine; a re-run was asked for and
+    cannot be made) and StoreError."""
+    chosen = choose(store, wanted, run)
+    demand_over(run)
+    demand_apart(run, chosen)
+    if not other_machine:
+        demand_same_machine(run, chosen)
+    report, baseline, thresholds = _report(store, run, chosen)
+    return _confirmed(report, store, run, baseline, thresholds, confirm, reporter)
+
+
+def difference(store: Store, a: str, b: str | None) -> GateReport:
+    """Baseline ``b`` (by default the newest of ``a``'s name) against baseline ``a``. Raises UsageError."""
+    first, second = (named_baseline(store, one) for one in (a, b or a.partition("@")[0]))
+    if set(first.runs) == set(second.runs):
+        raise UsageError(f"{first.called} and {second.called} are the same runs", remedy="name two versions")
+    records = {run.run_id: run for run in store.runs()}
+    runs = [records[run_id] for run_id in second.runs if run_id in records]
+    if not runs:
+        raise UsageError(f"the runs of {second.called} are gone", remedy="import them again")
+    chosen = choose(store, first.called, runs[0])
+    demand_same_machine(runs[0], chosen)
+    return _report(store, runs[0], chosen, tuple(run.run_id for run in runs))[0]
+
+
+def _report(
+    store: Store, run: RunRecord, chosen: Chosen, run_ids: tuple[str, ...] = ()
+) -> tuple[GateReport, Side, Thresholds]:
+    """Both sides judged, with nothing measured again."""
+    plan = parse(run.plan, where=f"run {run.run_id}")
+    thresholds = Thresholds.of(plan.gate, calibrations(store, machine_of(run.environment)))
+    control = plan.targets[0] if len(plan.targets) > 1 else None
+    sides = read_side(store, [one.run_id for one in chosen.runs]), read_side(store, run_ids or [run.run_id])
+    planned = {(target, case) for target, case, *_ in cells_of_block(plan)}
+    judged = judge(*sides, thresholds, control, planned, seed=run.seed)
+    failed = _failed(store, run)
+    _demand_common(judged, sides, chosen, run, failed)
+    report = GateReport(
+        run=run.run_id,
+        plan=run.plan_name,
+        commit=run.commit,
+        machine=machine_of(run.environment),
+        baseline=chosen.told,
+        control=control,
+        metrics=judged.metrics,
+        failed=tuple(failed),
+        missing=judged.missing,
+        unjudged=judged.unjudged,
+        notes=tuple(_notes(run, chosen, plan.gate, control)),
+        drift=drift(sides[0].units(control, True), sides[1].units(control, True), control),
+    )
+    return report, sides[0], thresholds
+
+
+def _confirmed(
+    report: GateReport,
+    store: Store,
+    run: RunRecord,
+    baseline: Side,
+    thresholds: Thresholds,
+    confirm: bool | None,
+    reporter: Reporter,
+) -> GateReport:
+    suspects = [one for one in report.metrics if one.suspect]
+    if not suspects or confirm is False:
+        note = ("not confirmed by a re-run: --no-confirm",) if suspects else ()
+        return replace(report, notes=(*report.notes, *note))
+    if why := confirmable(run):
+        if confirm:
+            raise why
+        return replace(report, notes=(*report.notes, f"not confirmed by a re-run: {why.what}"))
+    again = measure_again(store, run, suspects, reporter)
+    fresh = judge(
+        baseline,
+        read_side(store, [again.run_id]),
+        thresholds,
+        report.control,
+        (),
+        only={(one.target, one.case, one.series) for one in suspects},
+        seed=run.seed + 1,
+    )
+    return replace(
+        report,
+        metrics=after(report.metrics, fresh.metrics, thresholds.settings),
+        confirmed_by=again.run_id,
+        interrupted=again.exit_code,
+    )
+
+
+def _failed(store: Store, run: RunRecord) -> list[FailedCell]:
+    cells = store.cells(run.run_id)
+    return [
+        FailedCell(cell.target, cell.case, cell.block, cell.reason)
+        for cell in cells
+        if cell.outcome is Outcome.FAILED
+    ]
+
+
+def _demand_common(
+    judged: Judgement, sides: Sequence[Side], chosen: Chosen, run: RunRecord, failed: Sequence[FailedCell]
+) -> None:
+    """Raises UsageError when there is nothing that both have; failed cells are told instead if there are."""
+    if judged.metrics or judged.missing or failed:
+        return
+    have = [{(r.target, r.case, r.series) for part in side.parts for r in part} for side in sides]
+    where = f"{chosen.called} and run {run.run_id}"
+    if not have[0] & have[1]:
+        plans = chosen.runs[0].plan_name, run.plan_name
+        of = f": they are of plans {plans[0]} and {plans[1]}" if plans[0] != plans[1] else ""
+        raise UsageError(
+            f"the two have no series in common{of}",
+            where=where,
+            remedy="gate a run of the baseline's plan; kxbench show RUN tells what each measured",
+        )
+    why = "; ".join(f"{count} {reason}" for reason, count in judged.unjudged.items())
+    raise UsageError(
+        f"nothing that both have can be judged ({why})",
+        where=where,
+        remedy="run a plan with a control (its first target) beside the target, see docs/gate.md",
+    )
+
+
+def _notes(run: RunRecord, chosen: Chosen, settings: GateSettings, control: str | None) -> list[str]:
+    notes = []
+    if run.state is RunState.INTERRUPTED:
+        notes.append("the run was interrupted: its deployments so far are judged")
+    if any(one.plan_name != run.plan_name for one in chosen.runs):
+        names = ", ".join(sorted({one.plan_name for one in chosen.runs}))
+        notes.append(f"the baseline is of plan {names}, the run of {run.plan_name}: what both have is judged")
+    if any(machine_of(one.environment) != machine_of(run.environment) for one in chosen.runs):
+        notes.append("the baseline is of another machine: trust ratios to the control and exact counts alone")
+    if control is None:
+        notes.append("one target, no control: times themselves are compared, and only large changes are seen")
+    if settings.noisy:
+        notes.append("noisy deployments are used, as the plan says")
+    return notes

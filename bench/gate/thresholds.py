@@ -1,0 +1,47 @@
+"""How much worse is too much: by metric, from the plan, else from calibration, else a default."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.gate.settings import GateSettings, fits
+from results.baselines import Calibration
+
+PAIRED = 0.05
+"""Of ratios to a control, by default: three to five per cent is what they differ by between runs of the same
+on small shared machines (docs/evidence.md)."""
+
+ABSOLUTE = 0.30
+"""Of times themselves: two runs at different hours on a shared machine differ by 10 % and more of nothing."""
+
+SPEEDLESS = 0.02
+"""Of bytes and counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """``noise`` is by ``TARGET CASE SERIES``, as calibration found it on this machine."""
+
+    settings: GateSettings
+    noise: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, settings: GateSettings, calibrations: Sequence[Calibration]) -> "Thresholds":
+        """``calibrations`` of the machine, the newest first: of each series the newest that has it counts."""
+        noise: dict[str, Mapping[str, Any]] = {}
+        for calibration in calibrations:
+            for name, found in calibration.noise.items():
+                noise.setdefault(name, found)
+        return cls(settings, noise)
+
+    def find(self, names: Sequence[str], paired: bool, speedless: bool) -> tuple[float, str]:
+        """The threshold as a share, and where it is from. ``names`` as ``names_of`` gives them."""
+        for pattern, threshold in self.settings.thresholds.items():
+            if fits(pattern, names):
+                return threshold, "plan"
+        calibrated = self.noise.get(names[-1])
+        if calibrated is not None and bool(calibrated["paired"]) is paired:
+            return float(calibrated["threshold"]), "calibration"
+        if self.settings.threshold is not None:
+            return self.settings.threshold, "plan"
+        return (SPEEDLESS if speedless else PAIRED if paired else ABSOLUTE), "default"
