@@ -88,15 +88,19 @@ u32 *space_entry(struct space *s, u32 va, bool make)
 	return (u32 *)(s->table[va >> 20] & ~(TABLE_BYTES - 1)) + (va >> 12 & 255);
 }
 
-/* The first page in [*va, end) that is there; *va is where. NULL: none. */
+/* The first page in [*va, end) that is there; *va is where. NULL: none. Four tables lie side by side, as one. */
 static u32 *next_mapped(struct space *s, u32 *va, u32 end)
 {
-	while (*va < end) {
-		u32 *entry = space_entry(s, *va, false);
+	for (u32 at = *va, stop; at < end; at = stop) {
+		u32 *entry = space_entry(s, at, false);
 
-		if (entry && *entry)
-			return entry;
-		*va = entry ? *va + MK_PAGE : (*va | (TABLES_SPAN - 1)) + 1;
+		stop = (at | (TABLES_SPAN - 1)) + 1;
+		stop = stop < end ? stop : end;
+		for (; entry && at < stop; at += MK_PAGE, entry++)
+			if (*entry) {
+				*va = at;
+				return entry;
+			}
 	}
 	return NULL;
 }

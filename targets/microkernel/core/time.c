@@ -6,7 +6,7 @@
 
 static struct link alarms = { &alarms, &alarms };
 static u64 programmed;            /* what the comparator is set to */
-static u32 hz;
+static u32 counts_in_us;         /* times 65536, so that no call divides */
 
 static void program(u64 when)
 {
@@ -20,13 +20,14 @@ static struct work ringing = { { &ringing.link, &ringing.link }, ring_all };
 void time_init(void)
 {
 	program(UINT64_MAX);
-	hz = boot_info.counter_hz = cpu_timer_start();
+	boot_info.counter_hz = cpu_timer_start();
+	counts_in_us = (u32)(((u64)boot_info.counter_hz << 16) / 1000000u);
 	irq_enable(BOARD_TIMER_IRQ, DEVICE_PRIORITY_TIMER);
 }
 
 u64 counts_of(u32 us)
 {
-	return (u64)us * hz / 1000000u;
+	return (u64)us * counts_in_us >> 16;
 }
 
 void time_at_latest(u64 when)
