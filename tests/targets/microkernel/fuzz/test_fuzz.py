@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-LONGEST = {"resp": 2000, "http": 3000, "dns": 1000, "zone": 2000}
+LONGEST = {"resp": 2000, "http": 3000, "dns": 1000, "zone": 2000, "calls": 2000}
 SECONDS = int(os.environ.get("KXBENCH_FUZZ_S", "5"))
 SEED = 1
 MOST_MEMORY_MB = 2048

@@ -1,0 +1,274 @@
+/* The system-call layer: several tasks in three spaces make whatever calls the input says, and after each all that must hold is
+ * looked at (calls_check.c). A call that is refused must have changed nothing. */
+#include "calls.h"
+#include <sys/mman.h>
+
+#include "../../../../targets/microkernel/core/objects.c"
+#include "../../../../targets/microkernel/core/pages.c"
+#include "../../../../targets/microkernel/core/sched.c"
+#include "../../../../targets/microkernel/core/time.c"
+#include "../../../../targets/microkernel/core/ipc.c"
+#include "../../../../targets/microkernel/core/grant.c"
+#include "../../../../targets/microkernel/core/irq.c"
+#include "../../../../targets/microkernel/core/space.c"
+#include "../../../../targets/microkernel/core/sync.c"
+#include "../../../../targets/microkernel/core/task.c"
+#include "../../../../targets/microkernel/core/syscall.c"
+#include "calls_check.c"
+
+#define LIMIT 60u
+#define MOST_CALLS 400
+
+/* ---- Board and processor ---- */
+struct mk_boot boot_info;
+struct device devices[MK_BOOT_DEVICES];
+u32 kernel_table[4096], empty_table[1024];
+u64 host_counter, host_alarm;
+u32 host_first_page;
+static u64 irqs_on, irqs_raised;  /* of the first 64 */
+static jmp_buf over;
+
+void irq_enable(u32 irq, u32 priority) { (void)priority, irqs_on |= 1ull << irq; }
+void irq_disable(u32 irq) { irqs_on &= ~(1ull << irq); }
+void irq_raise(u32 irq) { irqs_raised |= 1ull << irq; }
+void irq_end(u32 irq) { (void)irq; }
+
+u32 irq_begin(void)
+{
+	u64 pending;
+
+	if (host_counter >= host_alarm)
+		irqs_raised |= 1ull << BOARD_TIMER_IRQ;
+	pending = irqs_raised & irqs_on;
+	if (!pending)
+		return 1023;
+	irqs_raised &= ~(pending & -pending);
+	return (u32)__builtin_ctzll(pending);
+}
+
+/* Nobody can go on: time does, or this is the end. */
+void host_wait(void)
+{
+	if (host_alarm == UINT64_MAX)
+		longjmp(over, 1);
+	if (host_counter < host_alarm)
+		host_counter = host_alarm;
+}
+
+void board_off(void) { longjmp(over, 1); }
+void print(const char *format, ...) { (void)format; }
+void print_text(const char *text, u32 bytes) { (void)text, (void)bytes; }
+
+void panic(const char *format, ...)
+{
+	fprintf(stderr, "panic: %s\n", format);
+	abort();
+}
+
+/* ---- A machine ---- */
+
+static void device_add(u32 type, u32 physical, u32 bytes, u32 irq)
+{
+	u32 n = boot_info.devices++;
+
+	devices[n] = (struct device){ .object = { .kind = DEVICE }, .type = (u8)type, .irq = (u16)irq, .physical = physical, .bytes = bytes };
+	if (irq)
+		irq_of(irq, n);
+}
+
+static struct space *space_with_tasks(u32 number, u32 limit)
+{
+	int error;
+	struct space *s = space_make(limit, NULL, 0, "fuzzed\0", &error);
+
+	for (u32 i = 0; i < boot_info.devices && number == 0; i++)
+		handle_add(s, &devices[i].object, MK_RIGHT_ALL);
+	space_map(s, 0x10000, 4, MK_READ | MK_WRITE);
+	for (u32 i = 0; i < 3; i++) {
+		struct task *t;
+
+		task_make(s, 0x10000, 0x14000, 0, 8 + 4 * i + number, &t);
+		if (i < 2)
+			handle_add(s, &t->object, MK_RIGHT_ALL);
+		ready(t);
+	}
+	return s;
+}
+
+static void machine(void)
+{
+	static struct space *made[3];
+
+	memset(tasks, 0, sizeof tasks);
+	memset(spaces, 0, sizeof spaces);
+	memset(devices, 0, sizeof devices);
+	memset(device_of, 0, sizeof device_of);
+	memset(&boot_info, 0, sizeof boot_info);
+	current = NULL;
+	active = NULL;
+	free_slots = NULL;
+	first_free = 0;
+	pages_free = objects_alive = tasks_alive = switches = ready_bits = 0;
+	arrived = irqs_on = irqs_raised = 0;
+	host_counter = 1000;
+	quantum_runs = false;
+	list_init(&alarms);
+	list_init(&deferred);
+	list_init(&arrivals.link);
+	list_init(&ringing.link);
+	pages_init(BOARD_RAM + HOST_PAGES * MK_PAGE, BOARD_RAM + 100 * MK_PAGE, BOARD_RAM + (100 + HOST_INITRD_PAGES) * MK_PAGE);
+	host_first_page = index_of(BOARD_RAM + MK_PAGE);
+	time_init();
+	sched_init();
+	device_add(MK_DEVICE_MACHINE, 0, 0, 0);
+	device_add(MK_DEVICE_INITRD, BOARD_RAM + 100 * MK_PAGE, HOST_INITRD_PAGES * MK_PAGE, 0);
+	device_add(MK_DEVICE_PL011, 0x09000000, 0x1000, 33);
+	device_add(MK_DEVICE_SPARE, 0, 0, 47);
+	for (u32 i = 0; i < 3; i++)
+		made[i] = space_with_tasks(i, i == 2 ? LIMIT / 2 : LIMIT);
+	handle_add(made[0], &made[1]->object, MK_RIGHT_ALL); /* as init has them */
+	handle_add(made[0], &made[2]->object, MK_RIGHT_MANAGE);
+}
+
+/* ---- The input: a call is its number and a byte for each register that it may look at ---- */
+
+static const u8 *input, *input_end;
+
+static u32 byte(void) { return input < input_end ? *input++ : 0; }
+
+static u32 value(void)
+{
+	static const u32 special[] = { MK_NONE, MK_USER_END, MK_USER_END - MK_PAGE, 0x80000000u, 0x7fffffffu, 0x10001, MK_SELF, 0xfffff000u,
+				       MK_PAGE, BOARD_RAM, 128, 0x3fc00000, 1000000, 0x00ffffff, 256, 0xffff };
+	u32 b = byte();
+
+	if (b < 96)
+		return b;
+	if (b < 176)
+		return 0x10000 + (b - 96) % 20 * MK_PAGE + (b - 96) / 20 * 0x400000;
+	if (b < 192)
+		return special[b - 176];
+	if (b < 200) /* a token */
+		return tasks[b - 192 + 1].token;
+	return b == 200 ? MK_SELF : byte() << 24 | byte() << 16 | byte() << 8 | byte();
+}
+
+static void message(u32 *r)
+{
+	static const u32 tags[] = { 0, 4, 10, 10 | MK_TAG_HANDLE, 9 | MK_TAG_GRANT, 10 | MK_TAG_GRANT | MK_TAG_HANDLE, 11, 9 | MK_TAG_HANDLE,
+				    MK_TAG_NOTIFIED, 3 | MK_TAG_GRANT, 0x80, 0xffff0001 };
+
+	r[1] = tags[byte() % COUNT(tags)];
+	r[9] = (value() & ~(MK_PAGE - 1)) | (byte() & 7);
+	r[10] = byte() % 20;
+	r[11] = byte() % 32;
+	r[14] = byte() % 32;
+}
+
+static void arguments(u32 call, u32 *r)
+{
+	u32 kind = byte();
+
+	r[12] = call | (kind & 3 ? 0 : (1 + (kind >> 2)) << 8);
+	for (u32 i = 0; i < 5; i++)
+		r[i] = value();
+	if (call >= MK_SEND && call <= MK_REPLY_RECEIVE)
+		message(r);
+}
+
+/* ---- What a refused call may not change ---- */
+
+static u64 digest(void)
+{
+	u64 hash = 14695981039346656037u;
+	u32 kept = current->frame.r[0];
+	const struct { const void *at; size_t bytes; } parts[] = {
+		{ tasks, 24 * sizeof *tasks }, { spaces, 16 * sizeof *spaces }, { devices, 8 * sizeof *devices }, { &pages_free, 4 },
+		{ &objects_alive, 4 }, { queues, sizeof queues }, { users, HOST_PAGES * sizeof *users }, { &irqs_on, 8 }, { &irqs_raised, 8 },
+		{ &alarms, sizeof alarms },
+	};
+
+	current->frame.r[0] = 0;
+	for (size_t i = 0; i < COUNT(parts); i++)
+		for (size_t k = 0; k < parts[i].bytes; k++)
+			hash = (hash ^ ((const u8 *)parts[i].at)[k]) * 1099511628211u;
+	current->frame.r[0] = kept;
+	return hash;
+}
+
+static bool refused(u32 call, int result)
+{
+	if (call >= MK_SEND && call <= MK_REPLY_RECEIVE) /* what could not be delivered is the sender's loss, not a refusal */
+		return false;
+	return result == MK_EHANDLE || result == MK_EARGUMENT || result == MK_ERIGHT || result == MK_EADDRESS || result == MK_ECALL ||
+	       result == MK_EFULL || result == MK_EBUSY;
+}
+
+static void call(struct task *t)
+{
+	u32 number = byte() % (MK_CALLS + 2), slot = number < MK_CALLS ? number : MK_CALLS, *r = t->frame.r;
+	u64 before;
+	int result;
+
+	arguments(number, r);
+	before = digest();
+	result = system_calls[slot](t, r);
+	if (result != NO_RESULT)
+		r[0] = (u32)result;
+	if (refused(number, result) && digest() != before) {
+		fprintf(stderr, "call %u was refused with %d and changed something\n", number, result);
+		abort();
+	}
+	host_counter += byte() * 40; /* as time goes by in the task */
+	irq_take();
+	work_run();
+}
+
+static void machine_ends(void)
+{
+	for (u32 i = 1; i < MK_TASKS; i++)
+		if (tasks[i].object.kind == TASK && !tasks[i].object.dead)
+			task_end(&tasks[i], 0);
+	work_run();
+	for (u32 i = 1; i < MK_SPACES; i++) /* those without a task, whose names are in each other */
+		if (spaces[i].object.kind == SPACE && !spaces[i].object.dead)
+			space_end(&spaces[i]);
+	work_run();
+	for (u32 i = 0; i < boot_info.devices; i++)
+		if (devices[i].port)
+			object_drop(&devices[i].port->object);
+	if (objects_alive || !list_empty(&alarms) || pages_free != HOST_PAGES - host_first_page - HOST_INITRD_PAGES - slab_pages()) {
+		fprintf(stderr, "left at the end: %u objects, %u pages free\n", objects_alive, pages_free);
+		abort();
+	}
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	void *ram = mmap((void *)(uintptr_t)BOARD_RAM, HOST_PAGES * MK_PAGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	(void)argc, (void)argv;
+	if (ram != (void *)(uintptr_t)BOARD_RAM) {
+		perror("mmap");
+		exit(1);
+	}
+	return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t count);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t count)
+{
+	volatile u32 left = MOST_CALLS;
+
+	input = data;
+	input_end = data + count;
+	machine();
+	if (!setjmp(over))
+		for (; input < input_end && left--; check_all(left % 4 == 0)) /* names and pages take long to count */
+			call(schedule());
+	check_all(true);
+	machine_ends();
+	return 0;
+}
