@@ -57,7 +57,7 @@ def gate(
     a permutation test, corrected for all metrics judged; the interval of the ratio, which must be beyond the
     metric's threshold; and its cell measured again.
 
-    Exit code 0: no, 1: yes, 3: it cannot be told, 4: the baseline is of another machine, 5: a target failed."""
+    Exit code 0: no, 1: yes, 3: cannot be told, 4: the baseline is of another machine, 5: a target failed."""
     from bench.gate.gate import gate as judge_run
     from bench.gate.junit import junit
     from bench.gate.sarif import sarif

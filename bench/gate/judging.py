@@ -45,8 +45,8 @@ def judge(
     settings = thresholds.settings
     sides = a.units(control, settings.noisy), b.units(control, settings.noisy)
     shared = [key for key in sides[1] if key in sides[0] and (only is None or key in only)]
-    single = len({key[0] for key in shared}) < 2
-    choose = _Choosing(settings, control, settings.absolute if settings.absolute is not None else single)
+    absolute = control is None if settings.absolute is None else settings.absolute
+    choose = _Choosing(settings, control, absolute)
     chosen: list[tuple[Series, Series, bool]] = []
     for key in shared:
         pair = choose(sides[0][key], sides[1][key])
