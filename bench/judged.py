@@ -9,6 +9,7 @@ from bench import statistics
 from bench.environment import shown
 from bench.statistics import Replicate, Replicates
 from bench.views import comparisons_within, replicates_of, summary_of
+from results.dashboard.hooks import Side
 from results.history import run_before
 from results.judgements import Deployed, Judgement, judgement_of, keep, unjudged
 from results.store import Store
@@ -74,10 +75,19 @@ def judge_what_is_not(store: Store) -> Iterator[str]:
         yield run_id
 
 
-def compare_kept(store: Store, a: str, b: str) -> list[ComparisonRow]:
-    """Run ``b`` against run ``a`` from what is kept of their deployments. Raises UsageError when they have
-    nothing in common."""
-    return _compared(judgement_of(store, a), judgement_of(store, b), (a, b))
+def compare_sides(store: Store, a: Side, b: Side) -> list[ComparisonRow]:
+    """``b`` against ``a``, from what is kept of their deployments: targets of one run block by block, runs
+    and targets of two runs unpaired. Raises UsageError when they have nothing in common."""
+    if a.run_id == b.run_id:
+        return statistics.compare(_replicates(judgement_of(store, a.run_id)), a.target, b.target)
+    sides = [_of_target(_replicates(judgement_of(store, side.run_id)), side.target) for side in (a, b)]
+    if a.target and b.target and a.target != b.target:
+        sides[1] = Replicates(replace(one, target=a.target) for one in sides[1])
+    return statistics.compare_runs(*sides, names=(a.name, b.name))
+
+
+def _of_target(replicates: Replicates, target: str) -> Replicates:
+    return Replicates(one for one in replicates if target in ("", one.target))
 
 
 def _compared(a: Judgement, b: Judgement, names: tuple[str, str]) -> list[ComparisonRow]:

@@ -14,11 +14,11 @@ def opened(where: str | None) -> Iterator[Store]:
     """The store at ``where`` (file, URL, or None for the default). Raises StoreError."""
     with Store.open(where) as store:
         if store.writable:
-            _settle(store)
+            settle(store)
         yield store
 
 
-def _settle(store: Store) -> None:
+def settle(store: Store) -> None:
     """A suite that was killed could not say so: its runs on this machine become ``interrupted``, so that
     they can be resumed. Runs of other machines in a shared store are left alone."""
     for run in store.runs():

@@ -3,24 +3,24 @@
 import math
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from bench import statistics
 from bench.console import err, out, print_json, print_table, quantity, working
 from bench.environment import differences, shown
 from bench.plan import cells_of_block, parse
 from bench.statistics import Replicates, as_json
+from results.costs import as_comparison
 from results.curves import curves_of
 from results.faults import storing
+from results.plain import finite
 from results.report import write_report
 from results.store import Store
 from vocabulary import (
     ComparisonRow,
-    OverheadRow,
     RunRecord,
     SummaryRow,
     UsageError,
@@ -51,17 +51,6 @@ def _plan_order(run: RunRecord) -> Iterator[tuple[str, str, bool]]:
     """(case, target, probed) as the plan names them: figures are shown in that order."""
     for target, case, _kind, _params, probes in cells_of_block(parse(run.plan, where=f"run {run.run_id}")):
         yield case, target, bool(probes)
-
-
-def finite(value: Any) -> Any:
-    """For JSON, which has no infinity or NaN: None in their place."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(item) for item in value]
-    return value
 
 
 def interval(low: float, high: float, unit: str) -> str:
@@ -250,23 +239,7 @@ def write_reports(
         summary_of(run, replicates),
         comparisons,
         curves_of(store.samples(run.run_id)),
-        overheads=[_as_comparison(row) for row in statistics.overheads(replicates)],
+        overheads=[as_comparison(row) for row in statistics.overheads(replicates)],
         environment=shown(run.environment),
         sources=statistics.source_differences(replicates),
-    )
-
-
-def _as_comparison(row: OverheadRow) -> ComparisonRow:
-    """The report shows probed against plain as it shows any b against a; an overhead is not tested."""
-    return ComparisonRow(
-        **{name: getattr(row, name) for name in ("case", "kind", "series", "metric", "unit", "better")},
-        **{name: getattr(row, name) for name in ("ratio", "low", "high", "pairs", "note")},
-        a=row.target,
-        b=f"{row.target} +{'+'.join(row.probes)}",
-        estimate_a=row.plain,
-        estimate_b=row.probed,
-        p_value=math.nan,
-        p_adjusted=math.nan,
-        effect_size=math.nan,
-        significant=False,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from results.curves import RATE
 from results.figures import LEAST, difference_of, parameters, words
-from vocabulary import Better, ComparisonRow
+from vocabulary import Better, ComparisonRow, OverheadRow
 
 _SERIES = re.compile(r"(?P<metric>[^{@]+)(?:\{(?P<labels>.*)\})?@(?P<source>.*)", re.DOTALL)
 
@@ -96,3 +96,19 @@ def series_words(series: str) -> str:
             labels[key] = float(value) if key == RATE and value.replace(".", "", 1).isdigit() else value
     source = "" if found["source"] == "program" else f"({found['source']})"
     return " ".join(filter(None, (found["metric"], words(labels), source)))
+
+
+def as_comparison(row: OverheadRow) -> ComparisonRow:
+    """Probed against plain as any b against a; an overhead is not tested."""
+    return ComparisonRow(
+        **{name: getattr(row, name) for name in ("case", "kind", "series", "metric", "unit", "better")},
+        **{name: getattr(row, name) for name in ("ratio", "low", "high", "pairs", "note")},
+        a=row.target,
+        b=f"{row.target} +{'+'.join(row.probes)}",
+        estimate_a=row.plain,
+        estimate_b=row.probed,
+        p_value=math.nan,
+        p_adjusted=math.nan,
+        effect_size=math.nan,
+        significant=False,
+    )

@@ -77,6 +77,12 @@ def import_json(store: Store, path: Path) -> RunRecord:
     return run
 
 
+def header_of(path: Path) -> RunRecord:
+    """The run that an export tells of, without its cells. Raises StoreError as ``import_json`` does."""
+    with storing("the export cannot be read", str(path), READING_IN):
+        return _header(next(_parts(path)), path)
+
+
 def _cells(parts: Iterator[Any], path: Path) -> Iterator[tuple[CellRecord, list[Samples]]]:
     for number, part in enumerate(parts):
         try:

@@ -191,6 +191,16 @@ class Store:
         """A run's cells in the order of their index."""
         return [cell for cell, _file in self._cells(run_id)]
 
+    def cell(self, run_id: str, index: int) -> CellRecord | None:
+        """One cell of a run, if it is there."""
+        found = self._cells(run_id, index)
+        return found[0][0] if found else None
+
+    def samples_file(self, run_id: str, index: int) -> Path | None:
+        """The Parquet file of a cell that has samples."""
+        name = self._samples_file(run_id, index)
+        return self.samples_dir / run_id / name if name else None
+
     def samples(
         self, run_id: str, cell_index: int | None = None
     ) -> Iterator[tuple[CellRecord, list[Samples]]]:

@@ -1,5 +1,6 @@
 """JSON, version 1 (results/schema): valid as a whole, and one cell a line so that it can be streamed."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from results.schema import FORMAT, VERSION, CellV1, RunV1, plain
@@ -12,11 +13,16 @@ def header(run: RunRecord) -> str:
     return f'{{"format":"{FORMAT}","version":{VERSION},"run":{to_json(plain(RunV1.of(run)))},"cells":['
 
 
+def lines(store: Store, run: RunRecord) -> Iterator[str]:
+    """The document in pieces, a cell each."""
+    yield header(run)
+    separator = "\n"
+    for cell, series in store.samples(run.run_id):
+        yield separator + to_json(plain(CellV1.of(cell, series)))
+        separator = ",\n"
+    yield "\n]}\n"
+
+
 def write(store: Store, run: RunRecord, path: Path) -> None:
     with path.open("w", encoding="ascii", newline="\n") as file:
-        file.write(header(run))
-        separator = "\n"
-        for cell, series in store.samples(run.run_id):
-            file.write(separator + to_json(plain(CellV1.of(cell, series))))
-            separator = ",\n"
-        file.write("\n]}\n")
+        file.writelines(lines(store, run))

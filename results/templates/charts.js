@@ -1,8 +1,8 @@
 "use strict";
 /* Draws the charts of the page when they come into view. Colours follow the page's, light and dark. */
 (() => {
-  const charts = Object.values(JSON.parse(document.getElementById("charts").textContent)).flat();
-  const byId = new Map(charts.map((chart) => [chart.id, chart]));
+  const embedded = JSON.parse(document.getElementById("charts")?.textContent || "{}"); /* lists of charts by the element they belong to */
+  const byId = new Map(Object.values(embedded).flat().map((chart) => [chart.id, chart]));
   const dashes = ["solid", "dash", "dot", "dashdot", "longdash"];
   const symbols = ["circle", "square", "diamond", "triangle-up", "x"];
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -113,6 +113,45 @@
     return [traces, layout(percentiles ? share : measured, percentiles ? measured : share, { shapes: found.shapes, annotations: found.annotations }), notes];
   }
 
+  /* Lines of two targets that are of the same case: [first target's, other's]. */
+  function pairs(chart) {
+    const [first] = chart.lines.map((l) => l.target).sort((a, b) => a - b);
+    const rest = (line) => line.name.split(" · ").slice(1).join(" · ");
+    return chart.lines.filter((l) => l.target !== first).flatMap((other) => {
+      const one = chart.lines.find((l) => l.target === first && rest(l) === rest(other));
+      return one ? [[one, other]] : [];
+    });
+  }
+
+  const at = (line, values, p) => {
+    const i = line.p.findIndex((q) => q >= p);
+    return values[i < 0 ? values.length - 1 : i];
+  };
+
+  /* The second over the first at each percentile. The band is what single deployments allow: the least of one over the most of the other. */
+  function percentileRatios(chart, view) {
+    const colours = palette(), traces = [], all = [];
+    pairs(chart).forEach(([one, other], i) => {
+      const ps = other.p.filter((p) => p > 0 && p < 1 && p <= 1 - 3 / Math.min(one.count, other.count) && at(one, one.x, p) > 0);
+      if (!ps.length) return;
+      const shade = colours[(other.target + (pairs(chart).length > 1 ? i : 0)) % colours.length], x = ps.map((p) => 1 / (1 - p));
+      const y = ps.map((p) => at(other, other.x, p) / at(one, one.x, p));
+      all.push(...y);
+      if (one.low && other.low) {
+        const low = ps.map((p) => at(other, other.low, p) / at(one, one.high, p)), high = ps.map((p) => at(other, other.high, p) / Math.max(at(one, one.low, p), 1e-12));
+        all.push(...low, ...high);
+        traces.push({ x: [...x, ...[...x].reverse()], y: [...low, ...[...high].reverse()], mode: "lines", line: { width: 0 }, fill: "toself", fillcolor: faint(shade, 0.18), hoverinfo: "skip", showlegend: false });
+      }
+      traces.push({ x, y, mode: "lines", name: safe(`${other.name} / ${one.name.split(" · ")[0]}`), line: { color: shade, width: 2, dash: dashes[i % dashes.length] },
+        customdata: ps.map((p) => p * 100), hovertemplate: "p%{customdata:.4~g}: %{y:.3~f}×<extra></extra>" });
+    });
+    const range = view.log ? logRange([...all, 1], []) : linearRange([...all, 1]);
+    const one = { type: "line", xref: "paper", x0: 0, x1: 1, yref: "y", y0: 1, y1: 1, line: { color: colour("--soft"), width: 1.5, dash: "dash" } };
+    return [traces, layout(axis("percentile", "log", { tickvals: tails.map((p) => 1 / (1 - p)), ticktext: tails.map((p) => `${+(p * 100).toFixed(4)}`) }),
+      axis(`ratio${view.log ? "" : ", from zero"}`, view.log ? "log" : "linear", { range, ...(view.log ? logTicks(range) : {}) }), { shapes: [one] }),
+    ["The band is what the single deployments allow; the line at 1 is no difference."]];
+  }
+
   function rates(chart, view) {
     const colours = palette(), traces = [], shapes = [], annotations = [], notes = [];
     const values = chart.lines.flatMap((l) => [...l.p50, ...l.p999, ...l.p50_low, ...l.p99_high]);
@@ -145,22 +184,23 @@
 
   function draw(figure) {
     const chart = byId.get(figure.id), plot = figure.querySelector(".plot");
-    if (!chart) return;
-    figure.view ||= { kind: chart.percentiles ? "percentiles" : "ecdf", log: true };
-    const [traces, shape, notes] = (chart.type === "rate" ? rates : distribution)(chart, figure.view);
+    if (!chart || !kinds[chart.type]) return;
+    figure.view ||= { kind: chart.percentiles ? "percentiles" : "ecdf", log: true, ...kinds[chart.type].view };
+    const [traces, shape, notes] = kinds[chart.type].draw(chart, figure.view);
     const entries = traces.filter((t) => t.showlegend !== false && t.name), longest = Math.max(...entries.map((t) => t.name.length), 1);
     const across = Math.max(1, Math.floor(plot.clientWidth / (longest * 6.2 + 50))), rows = entries.length < 2 ? 0 : Math.ceil(entries.length / across);
     shape.showlegend = rows > 0;
-    Plotly.react(plot, traces, { ...shape, height: 330 + (plot.clientWidth < 480 ? 29 : 21) * rows }, { responsive: true, displaylogo: false, displayModeBar: false });
+    const height = (shape.height || 330) + (plot.clientWidth < 480 ? 29 : 21) * rows;
+    Plotly.react(plot, traces, { ...shape, height }, { responsive: true, displaylogo: false, displayModeBar: false });
     figure.querySelectorAll(".missing").forEach((old) => old.remove());
     notes.forEach((text) => { const p = document.createElement("p"); p.className = "missing"; p.textContent = text; figure.append(p); });
     controls(figure, chart);
     figure.dataset.drawn = "yes";
+    kinds[chart.type].drawn?.(figure, chart, plot);
   }
 
   function controls(figure, chart) {
-    const choices = [["log", true, "logarithmic"], ["log", false, "from zero"]];
-    if (chart.type !== "rate") choices.unshift(["kind", "ecdf", "ECDF"], ["kind", "percentiles", "percentiles"]);
+    const choices = kinds[chart.type].choices(chart);
     const bar = figure.querySelector(".controls"), active = document.activeElement, at = [...bar.children].indexOf(active);
     bar.replaceChildren(...choices.map(([name, value, text]) => {
       const button = document.createElement("button");
@@ -173,9 +213,61 @@
     if (at >= 0) bar.children[at].focus();
   }
 
+  /* What can be drawn, by a chart's type. Other scripts of the page add theirs. */
+  const scales = [["log", true, "logarithmic"], ["log", false, "from zero"]];
+  const kinds = {
+    rate: { draw: rates, choices: () => scales },
+    distribution: {
+      draw: (chart, view) => (view.kind === "ratios" ? percentileRatios : distribution)(chart, view),
+      choices: (chart) => [["kind", "ecdf", "ECDF"], ["kind", "percentiles", "percentiles"],
+        ...(pairs(chart).length ? [["kind", "ratios", "ratio by percentile"]] : []), ...scales],
+    },
+  };
+
   const seen = new IntersectionObserver((entries) => {
     for (const entry of entries) if (entry.isIntersecting) { seen.unobserve(entry.target); draw(entry.target); }
   }, { rootMargin: "600px" });
+  /* A container that is filled when it comes near: from the page's own data (#key), or by a request. */
+  function figureOf(chart) {
+    const figure = document.createElement("figure"), caption = document.createElement("figcaption"), title = document.createElement("b"), note = document.createElement("span");
+    const bar = document.createElement("div"), plot = document.createElement("div");
+    figure.className = "chart"; figure.id = chart.id; bar.className = "controls"; plot.className = "plot";
+    title.textContent = chart.title; note.textContent = chart.note;
+    plot.setAttribute("role", "img"); plot.setAttribute("aria-label", `${chart.title}. The figures are in the tables of this page.`);
+    caption.append(title, note); figure.append(caption, bar, plot);
+    byId.set(chart.id, chart);
+    return figure;
+  }
+
+  async function fill(container) {
+    const said = (text) => { const p = document.createElement("p"); p.className = "missing"; p.setAttribute("role", "status"); p.textContent = text; container.replaceChildren(p); };
+    const source = container.dataset.src;
+    let found;
+    if (source.startsWith("#")) found = embedded[source.slice(1)] || [];
+    else {
+      try {
+        const answer = await fetch(source), told = await answer.json();
+        if (!answer.ok) { said(`The charts cannot be shown: ${told.error?.what || answer.status}`); return; }
+        found = told.charts;
+      } catch (error) { said(`The charts cannot be shown: ${error.message}`); return; }
+    }
+    if (!found.length) { said("No charts: each deployment gave a few samples only, or none are stored. The tables have the figures."); return; }
+    const open = found.filter((chart) => chart.open !== false), more = found.filter((chart) => chart.open === false);
+    container.replaceChildren(...(open.length ? open : more).map(figureOf));
+    if (open.length && more.length) {
+      const details = document.createElement("details"), summary = document.createElement("summary"), inside = document.createElement("div");
+      summary.textContent = `More distributions (${more.length})`; inside.className = "charts"; inside.append(...more.map(figureOf)); details.append(summary, inside);
+      container.after(details);
+      inside.querySelectorAll(".chart").forEach((figure) => seen.observe(figure));
+    }
+    container.querySelectorAll(".chart").forEach((figure) => seen.observe(figure));
+  }
+  const near = new IntersectionObserver((entries) => {
+    for (const entry of entries) if (entry.isIntersecting) { near.unobserve(entry.target); fill(entry.target); }
+  }, { rootMargin: "400px" });
+  document.querySelectorAll(".charts[data-src]").forEach((container) => near.observe(container));
+
+  window.kxbench = { kinds, byId, draw, colour, palette, faint, safe, axis, layout, logRange, logTicks, linearRange, scales, dashes, symbols };
   const figures = [...document.querySelectorAll(".chart")];
   figures.forEach((figure) => seen.observe(figure));
   /* The rest of the open ones while the page is idle, so that they are there when it is scrolled fast. */

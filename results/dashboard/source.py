@@ -1,0 +1,109 @@
+"""What pages and API are made of: the store, what bench lends, and what was found since the store changed."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+from results import history
+from results.curves import Curves, curves_of
+from results.dashboard.hooks import Hooks, Side
+from results.judgements import Judgement, judgement_of
+from results.store import Store
+from vocabulary import CellRecord, ComparisonRow, RunRecord, RunState, UsageError
+
+Found = TypeVar("Found")
+_MOST_KEPT = 512
+
+
+class Memo:
+    """The results of the last calls, until the store changes. Threads that ask for the same wait for one."""
+
+    def __init__(self, most: int = _MOST_KEPT) -> None:
+        self._most, self._version = most, ""
+        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._guard = threading.Lock()
+        self._making: dict[Hashable, threading.Lock] = {}
+
+    def get(self, version: str, key: Hashable, make: Callable[[], Found]) -> Found:
+        with self._guard:
+            if version != self._version:
+                self._kept.clear()
+                self._version = version
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return cast(Found, self._kept[key])
+            making = self._making.setdefault(key, threading.Lock())
+        with making:
+            with self._guard:
+                if key in self._kept and version == self._version:
+                    return cast(Found, self._kept[key])
+            made = make()
+            with self._guard:
+                self._making.pop(key, None)
+                if version == self._version:
+                    self._kept[key] = made
+                    while len(self._kept) > self._most:
+                        self._kept.popitem(last=False)
+        return made
+
+    def clear(self) -> None:
+        with self._guard:
+            self._kept.clear()
+
+
+@dataclass(slots=True)
+class Source:
+    """Reads a store for pages. Everything here may raise StoreError; names that are not there UsageError."""
+
+    store: Store
+    hooks: Hooks
+    memo: Memo = field(default_factory=Memo)
+
+    def kept(self, key: Hashable, make: Callable[[], Found]) -> Found:
+        return self.memo.get(self.store.version(), key, make)
+
+    def run(self, name: str) -> RunRecord:
+        return self.store.run(name)
+
+    def judgement(self, run: RunRecord) -> Judgement:
+        """What is kept of a run; of one that is not judged (a read-only store) it is made, and not kept."""
+        kept = judgement_of(self.store, run.run_id)
+        if kept.summary or run.state is RunState.RUNNING:
+            return kept
+        return self.kept(("judged", run.run_id), lambda: self.hooks.judge(self.store, run))
+
+    def runs(self) -> dict[str, history.Brief]:
+        """Every run in brief by its id, the newest first."""
+        return self.kept("runs", lambda: {b.run_id: b for b in history.briefs(self.store)})
+
+    def series(self) -> dict[int, history.SeriesId]:
+        return self.kept("series", lambda: {s.series_id: s for s in history.all_series(self.store)})
+
+    def machine_name(self, run_id: str) -> str:
+        """Of the machine of a run, for people."""
+        return self.kept(("machine", run_id), lambda: machine_text(self.run(run_id)))
+
+    def curves(self, run_id: str, wanted: Callable[[CellRecord], bool]) -> Curves:
+        """Of the cells wanted, from their samples. Raises StoreError where a file is gone or damaged."""
+        chosen = [cell.index for cell in self.store.cells(run_id) if wanted(cell)]
+        return curves_of(item for index in chosen for item in self.store.samples(run_id, index))
+
+    def comparison(self, a: Side, b: Side) -> Sequence[ComparisonRow]:
+        """``b`` against ``a``: as judged where they are targets of one run, else through ``Hooks``."""
+        if a.run_id == b.run_id and a.target and b.target:
+            rows = self.judgement(self.run(a.run_id)).comparisons
+            found = [row for row in rows if (row.a, row.b) == (a.target, b.target)]
+            if found:
+                return found
+        if a == b:
+            raise UsageError(f"{a.name} would be compared with itself", remedy="choose another run or target")
+        return self.kept(("compare", a, b), lambda: self.hooks.compare(self.store, a, b))
+
+
+def machine_text(run: RunRecord) -> str:
+    known = run.environment
+    cpus = known.get("cpus")
+    parts = (known.get("host"), known.get("cpu_model"), f"{cpus} CPUs" if cpus else "", known.get("kernel"))
+    return ", ".join(str(part) for part in parts if part) or "machine not recorded"
