@@ -1,12 +1,12 @@
 # Tasks: each folder of tasks/ but lib is a program; with more than its own C files where it says so here.
-PROGRAMS := init hello bench test net ramfs console shell redis http dns
+PROGRAMS := init hello bench net ramfs console shell redis http dns
 LIB := $(patsubst %,$(B)/tasks/lib/%.o,start text memory thread calls string clock batch files net console)
 
 # The network server is lwIP with what is in net/: lwIP's own files with their own warnings.
 LWIP := build/lwip/src
 LWIP_PARTS := $(addprefix core/,def inet_chksum init ip mem memp netif pbuf tcp tcp_in tcp_out timeouts udp) \
 	$(addprefix core/ipv4/,etharp icmp ip4 ip4_addr ip4_frag) netif/ethernet
-LWIP_FLAGS := -Itasks/net -Itasks/net/port -isystem $(LWIP)/include -Itasks/lib
+LWIP_FLAGS := -Itasks/net -Itasks/net/port -isystem $(LWIP)/include -Itasks/lib -MD
 net_LIBS := $(LWIP_PARTS:%=$(B)/lwip-objects/%.o)
 $(B)/tasks/net/%.o: CFLAGS += $(LWIP_FLAGS)
 $(B)/lwip-objects/%.o: $(LWIP)/%.c

@@ -88,7 +88,7 @@ int actions_run(struct client *c, const uint8_t *area, unsigned bytes)
 
 		if (bytes - at < sizeof r)
 			return MK_EARGUMENT;
-		memcpy(&r, area + at, sizeof r);
+		r = *(const struct net_record *)(area + at);
 		__asm__ volatile("" ::: "memory"); /* r is not read again from there */
 		if (r.bytes > bytes - at - sizeof r)
 			return MK_EARGUMENT;

@@ -27,6 +27,7 @@ static void __attribute__((noreturn)) serve(unsigned port)
 	for (;;) {
 		int token = mk_reply_receive(reply, &m, port, clients_sleep_ms(stack_sleep_ms()) * 1000);
 
+		stack_look_at_clock();
 		if (token > 0)
 			client_call((unsigned)token, &m);
 		else if (token == 0 && m.tag & MK_TAG_NOTIFIED) {

@@ -16,21 +16,21 @@
 static struct netif interface;
 static uint32_t now_ms, counted_to, counts_in_ms;
 
-/* ---- Time: milliseconds without 64-bit division ---- */
+/* ---- Time: milliseconds without 64-bit division, looked at once a turn ---- */
 
-uint32_t sys_now(void)
+void stack_look_at_clock(void)
 {
 	uint32_t past = (uint32_t)mk_counter() - counted_to, ms;
 
-	if (past >= counts_in_ms) {
-		ms = past / counts_in_ms;
-		now_ms += ms;
-		counted_to += ms * counts_in_ms;
-	}
-	return now_ms;
+	if (past < counts_in_ms)
+		return;
+	ms = past / counts_in_ms;
+	now_ms += ms;
+	counted_to += ms * counts_in_ms;
 }
 
-uint32_t stack_ms(void) { return sys_now(); }
+uint32_t sys_now(void) { return now_ms; }
+uint32_t stack_ms(void) { return now_ms; }
 
 uint32_t stack_sleep_ms(void)
 {

@@ -21,6 +21,12 @@ typedef int ssize_t;
 #define X32_F "x"
 #define SZT_F "u"
 
+#define LWIP_DONT_PROVIDE_BYTEORDER_FUNCTIONS 1
+#define lwip_htons(x) __builtin_bswap16(x)
+#define lwip_ntohs(x) __builtin_bswap16(x)
+#define lwip_htonl(x) __builtin_bswap32(x)
+#define lwip_ntohl(x) __builtin_bswap32(x)
+
 uint32_t random_word(void);
 #define LWIP_RAND() random_word()
 
