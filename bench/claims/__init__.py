@@ -1,0 +1,1 @@
+"""Published claims, and what this machine says of them: docs/claims.md."""
