@@ -43,12 +43,12 @@ void object_free(struct object *o)
 
 /* ---- Handles ---- */
 
-/* MK_SELF, which is always taken: there is none. */
+/* MK_SELF: there is none. */
 static u32 handle_free(const struct space *s)
 {
 	u32 h = 0;
 
-	while (s->handles[h].object)
+	while (h < MK_SELF && s->handles[h].object)
 		h++;
 	return h;
 }

@@ -61,6 +61,7 @@ static void control(void *unused)
 
 	(void)unused;
 	mk_option("group", group, sizeof group);
+	mk_sleep(1000); /* the program's first task ends, so that tasks can be counted */
 	if (!strcmp(group, "schedules"))
 		schedules_run();
 	for (unsigned i = 0; i < MK_COUNT(groups); i++)

@@ -19,11 +19,19 @@ unsigned device(unsigned kind);
 unsigned thread(void (*run)(void *), void *argument, unsigned priority); /* -> task */
 void end(unsigned task);          /* kills it, if it is alive, and drops its handle */
 
-/* Another space with this program's text in it, so that its tasks may run what is here: what it shares is the text alone. */
-struct other { unsigned space, watch; };
+/* ---- other.c: another space with this program's text and constants in it, so that its tasks may run what is here, as long as
+ * it uses no variables. It ends by mk_exit. ---- */
+struct other { unsigned space, watch, stacks; };
 struct other other_make(unsigned limit);
-unsigned other_run(struct other *o, void (*run)(void *), unsigned argument, unsigned priority); /* -> task */
-unsigned other_end(struct other *o); /* -> how its last task ended */
+unsigned other_run(struct other *o, void (*run)(unsigned), unsigned argument, unsigned priority); /* -> task */
+unsigned other_give(const struct other *o, unsigned handle, unsigned rights); /* -> handle there */
+unsigned other_ended(struct other *o); /* waits for its end -> how its last task ended */
+void other_kill(struct other *o);
+
+/* What a refused call may not change. */
+struct counts { int pages, objects, tasks; };
+struct counts counts_now(void);
+void counts_same(const struct counts *before, const char *what);
 
 /* schedule.c: runs the schedules of the initrd's file of that name, for the model in tests/ to be compared with */
 void schedules_run(void);

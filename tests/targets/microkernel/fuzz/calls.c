@@ -126,6 +126,8 @@ static void machine(void)
 	device_add(MK_DEVICE_SPARE, 0, 0, 47);
 	for (u32 i = 0; i < 3; i++)
 		made[i] = space_with_tasks(i, i == 2 ? LIMIT / 2 : LIMIT);
+	while (made[1]->handles[MK_SELF - 8].object == NULL) /* a table that is soon full */
+		handle_add(made[1], &made[1]->object, 0);
 	handle_add(made[0], &made[1]->object, MK_RIGHT_ALL); /* as init has them */
 	handle_add(made[0], &made[2]->object, MK_RIGHT_MANAGE);
 }

@@ -136,7 +136,7 @@ static void check_object(const struct object *o)
 	CHECK(o->kind > FREE && o->kind <= DEVICE);
 	if (o->kind == DEVICE)
 		return;
-	CHECK(o->handles == named(o, &receive) + timers_of(o));
+	CHECK(o->handles == named(o, &receive) + (o->kind == PORT ? timers_of(o) : 0));
 	if (o->kind == PORT) {
 		const struct port *p = (const struct port *)o;
 
