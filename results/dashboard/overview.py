@@ -14,6 +14,7 @@ from vocabulary import ComparisonRow, RunState
 
 MOST_RUNS = 50
 _MOST_CHANGES = 8
+_MOST_PLANS = 4  # of a machine, on the first page
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +37,22 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    name: str
+class Newest:
+    """The newest run of one plan on one machine."""
+
     run: Brief
     outcomes: dict[str, int]
     against: tuple[Against, ...]
     changes: Changes | None
     gate: Decision | None
     warnings: int
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    name: str
+    newest: tuple[Newest, ...]  # one a plan, the latest first
+    left: int  # plans not shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,23 +88,16 @@ def _overview(source: Source, plan: str | None, before_s: float | None) -> Overv
     page = runs[:MOST_RUNS]
     live = [run for run in source.runs().values() if run.state is RunState.RUNNING]
     outcomes = history.outcomes_of_runs(source.store, [run.run_id for run in (*page, *live)])
-    newest = {
-        run.machine: run for run in reversed(source.runs().values()) if run.state is not RunState.RUNNING
-    }
-    latest = sorted(newest.values(), key=lambda run: -run.started_s)
-
+    newest = _newest(source)
+    latest = [run for members in newest.values() for run in members]
     gates = decisions(source.store, [run.run_id for run in page])
 
     def listed(run: Brief) -> Listed:
-        return Listed(
-            run,
-            outcomes.get(run.run_id, {}),
-            source.machine_name(newest.get(run.machine, run).run_id),
-            gates.get(run.run_id),
-        )
+        known = newest.get(run.machine, [run])[0].run_id
+        return Listed(run, outcomes.get(run.run_id, {}), source.machine_name(known), gates.get(run.run_id))
 
     return Overview(
-        machines=tuple(_machine(source, run) for run in latest),
+        machines=tuple(_machine(source, members) for members in newest.values()),
         live=tuple(map(listed, live)),
         runs=tuple(map(listed, page)),
         older_s=page[-1].started_s if len(runs) > len(page) else None,
@@ -105,11 +107,24 @@ def _overview(source: Source, plan: str | None, before_s: float | None) -> Overv
     )
 
 
-def _machine(source: Source, run: Brief) -> Machine:
+def _newest(source: Source) -> dict[str, list[Brief]]:
+    """By machine, the newest run of each plan that is over, the latest first; so are the machines."""
+    found: dict[str, dict[str, Brief]] = {}
+    for run in source.runs().values():
+        if run.state is not RunState.RUNNING:
+            found.setdefault(run.machine, {}).setdefault(run.plan_name, run)
+    return {machine: list(plans.values()) for machine, plans in found.items()}
+
+
+def _machine(source: Source, members: Sequence[Brief]) -> Machine:
+    shown = tuple(_newest_of(source, run) for run in members[:_MOST_PLANS])
+    return Machine(source.machine_name(members[0].run_id), shown, len(members) - len(shown))
+
+
+def _newest_of(source: Source, run: Brief) -> Newest:
     record = source.run(run.run_id)
     kept = source.judgement(record)
-    return Machine(
-        name=source.machine_name(run.run_id),
+    return Newest(
         run=run,
         outcomes=history.outcomes_of_runs(source.store, [run.run_id]).get(run.run_id, {}),
         against=tuple(_against(run.run_id, kept.comparisons)),

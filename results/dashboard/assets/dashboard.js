@@ -104,9 +104,9 @@
     const every = chart.rows.flatMap((r) => [r.ratio, r.low, r.high]).filter((v) => v !== null && v > 0);
     const range = view.log ? logRange([...every, 1], []) : linearRange([...every, 1]);
     const one = { type: "line", xref: "x", x0: 1, x1: 1, yref: "paper", y0: 0, y1: 1, line: { color: colour("--soft"), width: 1.5, dash: "dash" } };
-    const x = axis(`ratio${view.log ? "" : ", from zero"}`, view.log ? "log" : "linear", { range, ...(view.log ? logTicks(range) : {}) });
+    const x = axis(`ratio${view.log ? "" : ", from zero"}`, view.log ? "log" : "linear", { range, side: "top", ...(view.log ? logTicks(range) : {}) });
     const y = axis("", "linear", { tickvals: names, ticktext: order.map(label), range: [-0.7, order.length - 0.3], automargin: true, tickfont: { size: 11 }, zeroline: false });
-    return [traces, layout(x, y, { shapes: [one], height: 110 + 21 * order.length }), []];
+    return [traces, layout(x, y, { shapes: [one], height: 120 + 21 * order.length, margin: { l: 56, r: 16, t: 52, b: 12 } }), []];
   }
   kinds.ratios = { draw: ratios, choices: () => scales };
   document.querySelectorAll(".chart:not([data-drawn])").forEach((figure) => { if (["trend", "ratios"].includes(byId.get(figure.id)?.type)) draw(figure); });
