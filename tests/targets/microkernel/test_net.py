@@ -242,3 +242,16 @@ def test_frames_that_are_wrong(lab: Lab, guest: Shell, wire: Wire, seed: int) ->
     assert "fault" not in guest.text
     assert "ended with" not in guest.text
     assert guest.ask("memory").endswith("pages are free")
+
+
+@pytest.mark.parametrize("seed", range(1, 4))
+def test_a_client_that_does_not_behave(lab: Lab, guest: Shell, seed: int) -> None:
+    """Its nonsense changes while it is read; others, and all servers, go on."""
+    with connected(lab, guest, REDIS) as connection:
+        pong(connection)
+        guest.ask(f"run trial seed={seed}")
+        guest.until("trial: 0 wrong answers", 60)
+        pong(connection)
+    assert "fault" not in guest.text
+    assert "started again" not in guest.text
+    assert "init" in guest.ask("ls /")

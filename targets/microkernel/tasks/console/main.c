@@ -81,11 +81,12 @@ static void type(uint8_t c)
 	}
 }
 
+/* Cleared first: what comes after the last look interrupts again. */
 static void interrupt(void)
 {
+	*reg(CLEAR) = RECEIVED;
 	while (!(*reg(FLAGS) & FLAG_NOTHING_IN))
 		type((uint8_t)*reg(DATA));
-	*reg(CLEAR) = RECEIVED;
 	mk_irq_ack(device);
 }
 

@@ -4,19 +4,23 @@
 static unsigned server;
 static _Alignas(MK_PAGE) char page[MK_PAGE];
 
+/* When the server has gone the next one is asked. */
 static int ask(struct mk_message *m, unsigned us)
 {
-	int found = server ? (int)server : mk_name_find("console", us), error;
+	for (unsigned tries = 0;; tries++) {
+		int found = server ? (int)server : mk_name_find("console", us), error;
 
-	if (found < 0)
-		return found;
-	server = (unsigned)found;
-	error = mk_call(server, m, us);
-	if (error == MK_EDEAD) { /* the next call finds its successor */
+		if (found < 0)
+			return found;
+		server = (unsigned)found;
+		error = mk_call(server, m, us);
+		if (!error)
+			return (int)m->word[0];
+		if (error != MK_EDEAD || tries)
+			return error;
 		mk_drop(server);
 		server = 0;
 	}
-	return error ? error : (int)m->word[0];
 }
 
 int console_write(const char *text, size_t bytes)

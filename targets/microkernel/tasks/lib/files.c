@@ -1,4 +1,4 @@
-/* Calls of the RAM file system server. When it has gone they find the next one; files that were open are not any more. */
+/* Calls of the RAM file system server. When it has gone the next one is asked; files that were open are not any more. */
 #include "files.h"
 
 static unsigned server;
@@ -6,19 +6,20 @@ static _Alignas(MK_PAGE) char page[MK_PAGE]; /* of paths and names */
 
 static int ask(struct mk_message *m)
 {
-	int found = server ? (int)server : mk_name_find("ramfs", 0), error;
+	for (unsigned tries = 0;; tries++) {
+		int found = server ? (int)server : mk_name_find("ramfs", 0), error;
 
-	if (found < 0)
-		return found;
-	server = (unsigned)found;
-	error = mk_call(server, m, 0);
-	if (!error)
-		return (int)m->word[0];
-	if (error == MK_EDEAD) {
+		if (found < 0)
+			return found;
+		server = (unsigned)found;
+		error = mk_call(server, m, 0);
+		if (!error)
+			return (int)m->word[0];
+		if (error != MK_EDEAD || tries)
+			return error;
 		mk_drop(server);
 		server = 0;
 	}
-	return error;
 }
 
 static int ask_path(struct mk_message *m, unsigned label, const char *path)
