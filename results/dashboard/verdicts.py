@@ -1,6 +1,7 @@
 """What the gate and the check of claims said of runs, as tables. Their reports are JSON of ``bench``; what a
 newer one words otherwise is left out, not an error."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,13 +10,14 @@ from results.baselines import Verdict, verdicts
 from results.dashboard.hooks import Block
 from results.families import family_of
 from results.store import Store
-from results.units import quantity, ratio, ratio_between
+from results.units import between, quantity, ratio, ratio_between, scale
 
 _CLASS = {
     **dict.fromkeys(("pass", "holds", "improved"), "better"),
     **dict.fromkeys(("regression", "fails", "failed"), "worse"),
 }
-_MOST_ROWS = 40
+_MOST_ROWS, _MOST_CLAIMS = 40, 100
+_CLAIM_ORDER = {"fails": 0, "inconclusive": 1, "holds": 2}
 _SHOWN_FINDINGS = ("regression", "inconclusive", "refuted", "improved")
 
 
@@ -72,24 +74,66 @@ def gate_table(store: Store, run_id: str) -> list[Block]:
 
 def claims_table(store: Store, run_ids: Sequence[str]) -> list[Block]:
     """Published claims with what was measured, as the newest check of each of the runs said."""
-    rows: list[tuple[str | tuple[str, str], ...]] = []
-    for run_id, verdict in verdicts(store, run_ids, "claims").items():
-        for claim in _mappings(verdict.report.get("claims")):
-            word = str(claim.get("verdict", ""))
-            measured = (
-                f"{_ratio(claim, 'ratio')} ({_interval(claim)})" if claim.get("ratio") is not None else "–"
-            )
-            told = [claim.get("claim") or claim.get("title") or claim.get("id") or claim.get("name") or ""]
-            where = ", ".join(str(claim[k]) for k in ("source", "paper", "where") if claim.get(k))
-            published = str(claim.get("published") or claim.get("relation") or "")
-            kind = _CLASS.get(word, "unjudged")
-            rows.append(
-                (str(told[0]), where, published, measured, (word, kind), str(claim.get("why") or ""), run_id)
-            )
+    found = verdicts(store, run_ids, "claims")
+    rows = [_claim(run, claim) for run, one in found.items() for claim in _mappings(one.report.get("claims"))]
     if not rows:
         return []
-    columns = ("Claim", "Published in", "Claimed", "Measured, 95 % interval", "Verdict", "Why", "Run")
-    return [Block("Published claims", columns, tuple(rows[:_MOST_ROWS]))]
+    rows.sort(key=lambda row: _CLAIM_ORDER.get(row[4][0], 9))
+    columns = ("Claim", "Claimed", "Published", "Measured, 95 % interval", "Verdict", "Why", "Run")
+    return [Block("Published claims", columns, tuple(rows[:_MOST_CLAIMS]), _left_out(len(rows)))]
+
+
+def _left_out(count: int) -> str:
+    return f"The first {_MOST_CLAIMS} of {count}." if count > _MOST_CLAIMS else ""
+
+
+def _claim(run_id: str, told: Mapping[str, Any]) -> tuple[str | tuple[str, str], ...]:
+    claim = told.get("claim")
+    said = claim if isinstance(claim, Mapping) else {}
+    word = str(told.get("holding", ""))
+    source = ", ".join(str(said[name]) for name in ("source", "where") if said.get(name))
+    return (
+        f"{said.get('says') or said.get('id') or ''}" + (f" ({source})" if source else ""),
+        _relation(said.get("relation"), str(told.get("unit") or "")),
+        _published(told, said.get("published")),
+        _value(told),
+        (word, _CLASS.get(word, "unjudged")),
+        str(told.get("why") or ""),
+        run_id,
+    )
+
+
+def _relation(found: Any, unit: str) -> str:
+    if not isinstance(found, Mapping):
+        return "–"
+    if isinstance(found.get("within"), (int, float)):
+        return f"within {found['within']:.0%} of {found.get('of') or 1:g}"
+    names = (("at_least", "at least"), ("at_most", "at most"))
+
+    def show(bound: float) -> str:
+        return quantity(bound, unit) if unit else f"{bound:g}×"
+
+    return " and ".join(f"{w} {show(float(found[n]))}" for n, w in names if found.get(n) is not None) or "–"
+
+
+def _published(told: Mapping[str, Any], found: Any) -> str:
+    if math.isfinite(published := _real(told, "published_ratio")):
+        return ratio(published)
+    said = found if isinstance(found, Mapping) else {}
+    if math.isfinite(measured := _real(said, "measured")):
+        return quantity(measured, str(said.get("unit") or "1"))
+    return str(said.get("words") or "–")
+
+
+def _value(told: Mapping[str, Any]) -> str:
+    value, low, high = (_real(told, name) for name in ("value", "low", "high"))
+    if not math.isfinite(value):
+        return "–"
+    unit = str(told.get("unit") or "")
+    if not unit:
+        return f"{ratio(value)} ({ratio_between(low, high)})"
+    by = scale(value, unit)
+    return f"{by.text(value)} ({between(low, high, by, value)} {by.name})"
 
 
 def _mappings(value: Any) -> list[Mapping[str, Any]]:
