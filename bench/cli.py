@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench import boards, gates, images, pvms, verifying
+from bench import boards, gates, images, pvms, trend, verifying
 from bench.console import RunProgress, err, out, print_json, print_table, working
 from vocabulary import (
     EXIT_CELL_FAILED,
@@ -47,6 +47,7 @@ app.add_typer(gates.app, name="baseline")
 app.command()(gates.gate)
 app.command()(gates.calibrate)
 app.command()(verifying.verify)
+app.command()(trend.trend)
 app.command()(boards.dashboard)
 app.command()(boards.push)
 

@@ -24,6 +24,7 @@ EXACT = 200_000
 """As many arrangements are all looked at (ten a side: 184,756); of more, ``DRAWS`` are drawn."""
 DRAWS = 19_999
 RESAMPLES = 1000
+_AT_ONCE = 2_000_000  # differences in memory
 
 Floats = NDArray[np.float64]
 
@@ -75,8 +76,15 @@ def hodges_lehmann(a: Floats, b: Floats) -> Floats:
 def shift(a: Floats, b: Floats, rng: np.random.Generator, resolution: float = 0.0) -> Shift:
     """``resolution`` is the least standard error that the figures can be known with. Needs two a side."""
     estimate = float(hodges_lehmann(a, b))
-    drawn = hodges_lehmann(
-        a[rng.integers(len(a), size=(RESAMPLES, len(a)))], b[rng.integers(len(b), size=(RESAMPLES, len(b)))]
+    at_once = max(1, min(RESAMPLES, _AT_ONCE // (len(a) * len(b))))
+    drawn = np.concatenate(
+        [
+            hodges_lehmann(
+                a[rng.integers(len(a), size=(at_once, len(a)))],
+                b[rng.integers(len(b), size=(at_once, len(b)))],
+            )
+            for _ in range(-(-RESAMPLES // at_once))
+        ]
     )
     error = max(float(drawn.std()), resolution)
     half = float(stats.t.ppf((1 + LEVEL) / 2, min(len(a), len(b)) - 1)) * error

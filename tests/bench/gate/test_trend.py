@@ -1,0 +1,53 @@
+"""Trends over made-up runs, through the command line's own functions."""
+
+import pytest
+
+from bench.judged import judge_what_is_not
+from bench.trend import trends
+from results.store import Store
+from tests.bench.gate.made_up import World, put
+from vocabulary import UsageError
+
+
+@pytest.fixture
+def history(store: Store) -> Store:
+    """Sixteen runs: from the ninth on, kylinx is half slower; the machine is all over the place."""
+    for number in range(16):
+        changed = number >= 8
+        world = World(
+            blocks=4,
+            session=0.3 * (-1) ** number,
+            slower={("kylinx", "pipe"): 1.5} if changed else {},
+            commit=("b" if changed else "a") * 40,
+            cases=("pipe", "kill"),
+        )
+        put(store, world, 100 + number)
+    list(judge_what_is_not(store))
+    return store
+
+
+def test_changes_are_found_in_ratios_to_the_control_with_the_commits_on_either_side(history: Store) -> None:
+    found = {one.series.case: one for one in trends(history, "kylinx *")}
+    (change,) = found["pipe"].changes
+    assert found["pipe"].against == "process"
+    before, after = (found["pipe"].points[change.at - 1 + n][0].commit for n in (0, 1))
+    assert (before[0], after[0]) == ("a", "b")
+    assert 1.3 < change.low < 1.5 < change.high < 1.7
+    assert found["pipe"].verdict(change) == "worse"
+    assert not found["kill"].changes
+
+
+def test_patterns_machines_and_absolute_figures(history: Store) -> None:
+    assert len(trends(history, "one_way")) == 4
+    assert len(trends(history, "pipe.one_way", machine="all")) == 2
+    assert trends(history, "kylinx pipe *", absolute=True)[0].against == ""
+    with pytest.raises(UsageError, match="no run of machine"):
+        trends(history, "one_way", machine="nowhere")
+    with pytest.raises(UsageError, match="no stored run has a metric") as wrong:
+        trends(history, "one_wya")
+    assert "one_way" in wrong.value.remedy
+
+
+def test_an_empty_store_says_so(store: Store) -> None:
+    with pytest.raises(UsageError, match="no judged run"):
+        trends(store, "one_way")
