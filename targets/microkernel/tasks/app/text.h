@@ -3,6 +3,12 @@
 #define APP_TEXT_H
 #include "app.h"
 
+#if !__STDC_HOSTED__ /* -ffreestanding takes them for any functions; so those of a few bytes become a few instructions */
+#define memcpy(to, from, count) __builtin_memcpy(to, from, count)
+#define memset(to, byte, count) __builtin_memset(to, byte, count)
+#define strlen(text) __builtin_strlen(text)
+#endif
+
 struct span {
 	const uint8_t *at;
 	size_t bytes;
@@ -16,9 +22,26 @@ static inline uint8_t lower(uint8_t c)
 	return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
 }
 
+/* memcmp for equality alone, a word at a time wherever the bytes lie. */
+static inline bool equal(const uint8_t *a, const uint8_t *b, size_t bytes)
+{
+	for (; bytes >= 4; bytes -= 4, a += 4, b += 4) {
+		uint32_t x, y;
+
+		memcpy(&x, a, 4);
+		memcpy(&y, b, 4);
+		if (x != y)
+			return false;
+	}
+	for (; bytes; bytes--)
+		if (*a++ != *b++)
+			return false;
+	return true;
+}
+
 static inline bool same_bytes(struct span a, struct span b)
 {
-	return a.bytes == b.bytes && !memcmp(a.at, b.at, a.bytes);
+	return a.bytes == b.bytes && equal(a.at, b.at, a.bytes);
 }
 
 /* Whether the text is that word, whatever its case; the word is in lower case. */

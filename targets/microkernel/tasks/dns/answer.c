@@ -154,12 +154,16 @@ size_t answer(const uint8_t *in, size_t bytes, uint8_t *out, size_t room, bool d
 {
 	static struct message m; /* its table of names is worth not being on a small stack */
 	struct query query;
-	struct answering a = { .m = &m, .query = &query };
+	struct answering a;
 	int code = query_parse(in, bytes, &query);
 
 	if (code == NO_ANSWER)
 		return 0;
+	a.m = &m;
+	a.query = &query;
 	a.code = (unsigned)code;
+	a.authoritative = false;
+	a.alias_count = 0;
 	message_begin(&m, out, room_of(&query, room, datagram), &query);
 	if (code == NOERROR)
 		answer_question(&a);

@@ -26,21 +26,23 @@ size_t name_check(const uint8_t *at, const uint8_t *end)
 void name_labels(const uint8_t *name, size_t bytes, struct labels *labels)
 {
 	uint32_t h = app_seed;
-	size_t at;
+	unsigned count = 0;
 
+	for (size_t at = 0; name[at]; at += 1u + name[at])
+		labels->start[count++] = (uint8_t)at;
 	labels->bytes = (uint8_t)bytes;
-	labels->count = 0;
-	for (at = 0; name[at]; at += 1u + name[at])
-		labels->start[labels->count++] = (uint8_t)at;
-	for (at = 0; at < bytes; at++) /* lengths are below 'A' */
-		labels->name[at] = lower(name[at]);
-	for (unsigned i = labels->count; i--; ) {
-		const uint8_t *label = labels->name + labels->start[i];
+	labels->count = (uint8_t)count;
+	labels->name[bytes - 1] = 0;
+	while (count--) {
+		const uint8_t *label = name + labels->start[count], *end = label + 1 + *label;
+		uint8_t *to = labels->name + labels->start[count];
 
-		for (unsigned k = 0; k <= label[0]; k++)
-			h = (h ^ label[k]) * 0x01000193u; /* FNV-1a, from the right on */
+		for (; label < end; label++, to++) { /* FNV-1a, from the right on; lengths are below 'A' */
+			*to = lower(*label);
+			h = (h ^ *to) * 0x01000193u;
+		}
 		h ^= h >> 15;
-		labels->hash[i] = h;
+		labels->hash[count] = h;
 	}
 }
 

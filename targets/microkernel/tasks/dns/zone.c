@@ -14,7 +14,7 @@ static struct node *find_end(const struct labels *l, unsigned label)
 	struct node *node;
 
 	for (node = zone.buckets[l->hash[label] & zone.mask]; node; node = node->next)
-		if (node->hash == l->hash[label] && node->bytes == bytes && !memcmp(node->name, name, bytes))
+		if (node->hash == l->hash[label] && node->bytes == bytes && equal(node->name, name, bytes))
 			break;
 	return node;
 }

@@ -103,20 +103,26 @@ static bool file_put(struct connection *c, struct app_io *io)
  * this piece, or 0: it does not end here. */
 static size_t head_end(struct connection *c, struct span piece)
 {
-	for (size_t i = 0; i < piece.bytes; i++) {
-		uint8_t byte = piece.at[i];
+	const uint8_t *at = piece.at, *end = at + piece.bytes;
+	uint8_t seen = c->end_of_line;
+
+	while (at < end) {
+		uint8_t byte = *at++;
 
 		if (byte == '\n') {
-			if (c->end_of_line)
-				return i + 1;
-			c->end_of_line = 1;
+			if (seen)
+				return (size_t)(at - piece.at);
+			seen = 1;
 			c->line_over = true;
-		} else if (byte != '\r' || c->end_of_line != 1) {
-			c->end_of_line = 0;
+		} else if (byte == '\r' && seen == 1) {
+			seen = 2;
 		} else {
-			c->end_of_line = 2;
+			seen = 0;
+			while (at < end && *at > '\r')
+				at++;
 		}
 	}
+	c->end_of_line = seen;
 	return 0;
 }
 

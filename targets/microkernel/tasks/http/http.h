@@ -36,7 +36,12 @@ unsigned request_parse(struct span head, struct request *r);              /* par
 unsigned request_framing(struct request *r);                              /* fields.c: what the body's length is */
 void request_field(struct request *r, struct span name, struct span value); /* fields.c */
 unsigned path_decode(struct span path, char to[PATH_MOST]);               /* path.c */
-bool is_token(uint8_t c);                                                 /* parse.c */
+extern const uint32_t token_bits[8];                                      /* parse.c */
+
+static inline bool is_token(uint8_t c)
+{
+	return token_bits[c >> 5] >> (c & 31) & 1;
+}
 
 /* ---- a request's body, which is read and dropped ---- */
 enum body_state { BODY_NONE, BODY_LENGTH, BODY_SIZE, BODY_SIZE_LF, BODY_CHUNK, BODY_CHUNK_CR, BODY_CHUNK_LF, BODY_TRAILER,
@@ -84,7 +89,7 @@ struct response {
 	struct range range;
 	const char *location;    /* of 301; a decoded path */
 };
-struct span response_head(const struct response *r);                       /* with the body, if it is no file's */
+struct span response_head(const struct response *r);                      /* with the body, if it is no file's */
 
 /* ---- a connection ---- */
 struct connection {

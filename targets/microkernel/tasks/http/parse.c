@@ -6,20 +6,16 @@ struct cursor {
 };
 
 /* RFC 9110 section 5.6.2: letters, digits and !#$%&'*+-.^_`|~ */
-static const uint32_t token_bits[8] = { 0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff };
-
-bool is_token(uint8_t c)
-{
-	return token_bits[c >> 5] >> (c & 31) & 1;
-}
+const uint32_t token_bits[8] = { 0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff };
 
 static struct span token(struct cursor *k)
 {
-	const uint8_t *from = k->at;
+	const uint8_t *from = k->at, *at = from;
 
-	while (k->at < k->end && is_token(*k->at))
-		k->at++;
-	return (struct span){ from, (size_t)(k->at - from) };
+	while (at < k->end && is_token(*at))
+		at++;
+	k->at = at;
+	return (struct span){ from, (size_t)(at - from) };
 }
 
 static bool takes(struct cursor *k, char c)
@@ -84,7 +80,7 @@ static bool is_digit(uint8_t c)
 
 static unsigned version_parse(struct cursor *k, struct request *r)
 {
-	if (k->end - k->at < 10 || memcmp(k->at, "HTTP/", 5) || !is_digit(k->at[5]) || k->at[6] != '.' || !is_digit(k->at[7]))
+	if (k->end - k->at < 10 || !equal(k->at, (const uint8_t *)"HTTP/", 5) || !is_digit(k->at[5]) || k->at[6] != '.' || !is_digit(k->at[7]))
 		return 400;
 	if (k->at[5] != '1')
 		return 505;
@@ -121,16 +117,17 @@ static bool is_blank(uint8_t c)
 static unsigned field_parse(struct cursor *k, struct request *r)
 {
 	struct span name = token(k), value;
-	const uint8_t *end;
+	const uint8_t *at, *end;
 
 	if (!name.bytes || !takes(k, ':'))
 		return 400;
-	while (k->at < k->end && is_blank(*k->at))
-		k->at++;
-	value.at = k->at;
-	while (k->at < k->end && (*k->at >= ' ' || *k->at == '\t') && *k->at != 0x7f)
-		k->at++;
-	end = k->at;
+	at = k->at;
+	while (at < k->end && is_blank(*at))
+		at++;
+	value.at = at;
+	while (at < k->end && (*at >= ' ' ? *at != 0x7f : *at == '\t'))
+		at++;
+	k->at = end = at;
 	while (end > value.at && is_blank(end[-1]))
 		end--;
 	value.bytes = (size_t)(end - value.at);

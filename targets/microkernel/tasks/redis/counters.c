@@ -1,10 +1,21 @@
 /* INCR and its kin. */
 #include "redis.h"
 
-/* Over the key's string, or as a new one. */
-static bool store(struct client *c, const uint8_t *text, size_t bytes)
+/* The key's string, or none: false if it is of another kind, answered. */
+static bool counter(struct client *c, struct node **node, struct string **s)
 {
-	if (key_assign(key_find(c->argv[1]), c->argv[1], (struct span){ text, bytes }))
+	*node = key_find(c->argv[1]);
+	*s = *node ? (*node)->value : NULL;
+	if (!*s || (*s)->head.kind == STRING)
+		return true;
+	reply_error(c, WRONG_TYPE);
+	return false;
+}
+
+/* Over the key's string, or as a new one. */
+static bool store(struct client *c, struct node *node, const uint8_t *text, size_t bytes)
+{
+	if (key_assign(node, c->argv[1], (struct span){ text, bytes }))
 		return true;
 	reply_error(c, NO_MEMORY);
 	return false;
@@ -14,15 +25,16 @@ static void add(struct client *c, int64_t by)
 {
 	uint8_t text[NUMBER_MOST];
 	int64_t number = 0;
-	void *s;
+	struct string *s;
+	struct node *node;
 
-	if (!key_typed(c, c->argv[1], STRING, &s))
+	if (!counter(c, &node, &s))
 		return;
 	if (s && !integer_get(string_span(s), &number))
 		reply_error(c, NOT_AN_INTEGER);
 	else if (__builtin_add_overflow(number, by, &number))
 		reply_error(c, "ERR increment or decrement would overflow");
-	else if (store(c, text, integer_put(text, number)))
+	else if (store(c, node, text, integer_put(text, number)))
 		reply_integer(c, number);
 }
 
@@ -61,9 +73,10 @@ static void incrbyfloat(struct client *c)
 	uint8_t text[NUMBER_MOST];
 	int64_t number = 0, by;
 	size_t bytes;
-	void *s;
+	struct string *s;
+	struct node *node;
 
-	if (!key_typed(c, c->argv[1], STRING, &s))
+	if (!counter(c, &node, &s))
 		return;
 	if ((s && !millionths_get(string_span(s), &number)) || !millionths_get(c->argv[2], &by)) {
 		reply_error(c, NOT_A_FLOAT);
@@ -75,7 +88,7 @@ static void incrbyfloat(struct client *c)
 		return;
 	}
 	bytes = millionths_put(text, number);
-	if (store(c, text, bytes))
+	if (store(c, node, text, bytes))
 		reply_bulk(c, (struct span){ text, bytes });
 }
 

@@ -87,7 +87,7 @@ static struct node **place(struct dict *d, struct span key, uint32_t hash)
 		struct node **at = &d->table[t][hash & (d->buckets[t] - 1)];
 
 		for (; *at; at = &(*at)->next)
-			if ((*at)->hash == hash && (*at)->key_bytes == key.bytes && !memcmp((*at)->key, key.at, key.bytes))
+			if ((*at)->hash == hash && same_bytes(node_key(*at), key))
 				return at;
 	}
 	return NULL;

@@ -98,6 +98,22 @@ void reply_raw(struct client *c, const void *bytes, size_t count)
 	}
 }
 
+/* integer_put(), quick for what most numbers are. */
+static inline size_t small_put(uint8_t *to, int64_t number)
+{
+	uint32_t small = (uint32_t)number;
+
+	if (number < 0 || number >= 100)
+		return integer_put(to, number);
+	if (small < 10) {
+		to[0] = (uint8_t)('0' + small);
+		return 1;
+	}
+	to[0] = (uint8_t)('0' + small / 10);
+	to[1] = (uint8_t)('0' + small % 10);
+	return 2;
+}
+
 /* A type's letter, a number, the end of the line. */
 static void reply_head(struct client *c, char type, int64_t number)
 {
@@ -105,10 +121,7 @@ static void reply_head(struct client *c, char type, int64_t number)
 	size_t n = 1;
 
 	at[0] = (uint8_t)type;
-	if (number >= 0 && number < 10)
-		at[n++] = (uint8_t)('0' + number);
-	else
-		n += integer_put(at + 1, number);
+	n += small_put(at + 1, number);
 	at[n++] = '\r';
 	at[n++] = '\n';
 	took(c, n);
@@ -151,6 +164,20 @@ void reply_integer(struct client *c, int64_t number)
 
 void reply_bulk(struct client *c, struct span bytes)
 {
+	uint8_t *at = c->io->out;
+
+	if (!c->pending && c->io->room > bytes.bytes + NUMBER_MOST + 5) {
+		*at++ = '$';
+		at += small_put(at, (int64_t)bytes.bytes);
+		*at++ = '\r';
+		*at++ = '\n';
+		memcpy(at, bytes.at, bytes.bytes);
+		at += bytes.bytes;
+		*at++ = '\r';
+		*at++ = '\n';
+		took(c, (size_t)(at - c->io->out));
+		return;
+	}
 	reply_head(c, '$', (int64_t)bytes.bytes);
 	reply_raw(c, bytes.at, bytes.bytes);
 	reply_raw(c, "\r\n", 2);

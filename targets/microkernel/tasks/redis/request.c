@@ -23,60 +23,79 @@ static enum request_state bad(struct client *c, const char *why)
 	return REQUEST_BAD;
 }
 
-bool request_argument(struct client *c, struct span argument)
+static bool more_arguments(struct client *c)
 {
 	struct request *r = &c->request;
+	bool inlined = c->argv == r->inline_arguments;
+	struct span *more = app_resize(inlined ? NULL : c->argv, 2 * r->argument_capacity * sizeof *more);
 
-	if (c->argc == r->argument_capacity) {
-		bool inlined = c->argv == r->inline_arguments;
-		struct span *more = app_resize(inlined ? NULL : c->argv, 2 * r->argument_capacity * sizeof *more);
+	if (!more)
+		return false;
+	if (inlined)
+		memcpy(more, c->argv, c->argc * sizeof *more);
+	c->argv = more;
+	r->argument_capacity *= 2;
+	return true;
+}
 
-		if (!more)
-			return false;
-		if (inlined)
-			memcpy(more, c->argv, c->argc * sizeof *more);
-		c->argv = more;
-		r->argument_capacity *= 2;
-	}
+bool request_argument(struct client *c, struct span argument)
+{
+	if (c->argc == c->request.argument_capacity && !more_arguments(c))
+		return false;
 	c->argv[c->argc++] = argument;
 	return true;
 }
 
-/* The end of the line that begins at r->at -> its bytes, or -1 if it has not come. */
-static int32_t line_bytes(const struct client *c, const uint8_t *from)
+/* The end of a line -> its bytes, or -1 if it has not come. */
+static int32_t line_bytes(struct span line)
 {
-	uint32_t bytes = available(c) - c->request.at;
-
-	for (uint32_t i = 0; i + 1 < bytes && i <= LINE_MOST; i++)
-		if (from[i] == '\r')
+	for (size_t i = 0; i + 1 < line.bytes && i <= LINE_MOST; i++)
+		if (line.at[i] == '\r')
 			return (int32_t)i;
 	return -1;
 }
 
-/* A line of a letter and a number. EMPTY: read; its number is in *number, or INT64_MAX if it is none. */
-static enum request_state length_line(struct client *c, const char *too_long, int64_t *number)
+/* What nearly all lengths are: a letter and a few digits, all of the line there. -> its bytes with its end, or 0: it is not so. */
+static inline uint32_t short_length(struct span line, uint32_t *number)
 {
-	struct request *r = &c->request;
-	const uint8_t *line = base(c) + r->at;
-	int32_t bytes = line_bytes(c, line);
+	const uint8_t *at = line.at + 1, *end = line.at + (line.bytes < 9 ? line.bytes : 9) - 1;
+	uint32_t value = 0;
+
+	*number = 0;
+	if (line.bytes < 4 || *at == '0')
+		return 0;
+	for (; at < end && (uint8_t)(*at - '0') <= 9; at++)
+		value = value * 10 + *at - '0';
+	*number = value;
+	return at < end && *at == '\r' && at > line.at + 1 ? (uint32_t)(at + 2 - line.at) : 0;
+}
+
+/* A line of a letter and a number. EMPTY: read; its number is in *number, or INT64_MAX if it is none. */
+static enum request_state length_line(struct client *c, struct span line, const char *too_long, int64_t *number)
+{
+	int32_t bytes = line_bytes(line);
 
 	if (bytes < 0)
-		return available(c) - r->at > LINE_MOST ? bad(c, too_long) : REQUEST_MORE;
-	if (!integer_get((struct span){ line + 1, (size_t)bytes - 1 }, number))
+		return line.bytes > LINE_MOST ? bad(c, too_long) : REQUEST_MORE;
+	if (!integer_get((struct span){ line.at + 1, (size_t)bytes - 1 }, number))
 		*number = INT64_MAX;
-	r->at += (uint32_t)bytes + 2;
+	c->request.at += (uint32_t)bytes + 2;
 	return REQUEST_EMPTY;
 }
 
-static enum request_state begin(struct client *c)
+static enum request_state begin(struct client *c, struct span line)
 {
 	struct request *r = &c->request;
 	enum request_state state;
-	int64_t count;
+	uint32_t small, taken = short_length(line, &small);
+	int64_t count = small;
 
-	state = length_line(c, "ERR Protocol error: too big mbulk count string", &count);
-	if (state != REQUEST_EMPTY)
-		return state;
+	r->at += taken;
+	if (!taken) {
+		state = length_line(c, line, "ERR Protocol error: too big mbulk count string", &count);
+		if (state != REQUEST_EMPTY)
+			return state;
+	}
 	if (count > ARGUMENTS_MOST)
 		return bad(c, "ERR Protocol error: invalid multibulk length");
 	if (count <= 0)
@@ -86,24 +105,32 @@ static enum request_state begin(struct client *c)
 	return REQUEST_READY;
 }
 
-static enum request_state next_length(struct client *c)
+static enum request_state not_a_bulk(struct client *c, struct span line)
+{
+	if (line_bytes(line) < 0 && line.bytes <= LINE_MOST)
+		return REQUEST_MORE;
+	reply_error_about(c, "ERR Protocol error: expected '$', got '", (struct span){ line.at, 1 }, "'");
+	c->closing = true;
+	return REQUEST_BAD;
+}
+
+static enum request_state next_length(struct client *c, struct span line)
 {
 	struct request *r = &c->request;
 	enum request_state state;
+	uint32_t small, taken;
 	int64_t bytes;
 
-	if (base(c)[r->at] != '$') {
-		struct span found = { base(c) + r->at, 1 };
-
-		if (line_bytes(c, found.at) < 0 && available(c) - r->at <= LINE_MOST)
-			return REQUEST_MORE;
-		reply_error_about(c, "ERR Protocol error: expected '$', got '", found, "'");
-		c->closing = true;
-		return REQUEST_BAD;
+	if (line.at[0] != '$')
+		return not_a_bulk(c, line);
+	taken = short_length(line, &small);
+	bytes = small;
+	r->at += taken;
+	if (!taken) {
+		state = length_line(c, line, "ERR Protocol error: too big bulk count string", &bytes);
+		if (state != REQUEST_EMPTY)
+			return state;
 	}
-	state = length_line(c, "ERR Protocol error: too big bulk count string", &bytes);
-	if (state != REQUEST_EMPTY)
-		return state;
 	if (bytes < 0 || bytes > BULK_MOST)
 		return bad(c, "ERR Protocol error: invalid bulk length");
 	if (r->at + (uint32_t)bytes > REQUEST_MOST)
@@ -113,26 +140,25 @@ static enum request_state next_length(struct client *c)
 	return REQUEST_READY;
 }
 
-static enum request_state parse_array(struct client *c)
+static enum request_state parse_array(struct client *c, struct span whole)
 {
 	struct request *r = &c->request;
+	enum request_state state;
 
-	if (!r->begun) {
-		enum request_state state = begin(c);
-
-		if (state != REQUEST_READY)
-			return state;
-	}
+	if (!r->begun && (state = begin(c, whole)) != REQUEST_READY)
+		return state;
 	while (r->left) {
-		if (!r->has_bulk) {
-			enum request_state state = available(c) > r->at ? next_length(c) : REQUEST_MORE;
+		struct span rest = { whole.at + r->at, whole.bytes - r->at };
 
-			if (state != REQUEST_READY)
+		if (!r->has_bulk) {
+			if (!rest.bytes)
+				return REQUEST_MORE;
+			if ((state = next_length(c, rest)) != REQUEST_READY)
 				return state;
 		}
-		if (available(c) - r->at < r->bulk + 2)
+		if (whole.bytes - r->at < r->bulk + 2)
 			return REQUEST_MORE;
-		if (!request_argument(c, (struct span){ base(c) + r->at, r->bulk }))
+		if (!request_argument(c, (struct span){ whole.at + r->at, r->bulk }))
 			return bad(c, NO_MEMORY);
 		r->at += r->bulk + 2; /* as Redis, what stands for the end of the line is not looked at */
 		r->has_bulk = false;
@@ -207,7 +233,7 @@ enum request_state request_next(struct client *c)
 		return bad(c, NO_MEMORY);
 	if (!available(c))
 		return REQUEST_MORE;
-	state = base(c)[0] == '*' ? parse_array(c) : parse_inline(c);
+	state = base(c)[0] == '*' ? parse_array(c, (struct span){ base(c), available(c) }) : parse_inline(c);
 	if (state == REQUEST_MORE && c->io->in_bytes && !gather(c))
 		return bad(c, NO_MEMORY);
 	if (state == REQUEST_BAD) /* nothing after it is a request */
