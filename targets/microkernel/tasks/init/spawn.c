@@ -9,7 +9,7 @@
 static const struct { const char *program; unsigned kind; } drivers[] = {
 	{ "net", MK_DEVICE_VIRTIO }, { "console", MK_DEVICE_PL011 }, { "ramfs", MK_DEVICE_INITRD }, { "bench", MK_DEVICE_SPARE },
 	{ "bench", MK_DEVICE_MACHINE }, { "test", MK_DEVICE_SPARE }, { "test", MK_DEVICE_MACHINE },
-	{ "test", MK_DEVICE_INITRD },
+	{ "test", MK_DEVICE_INITRD }, { "stress", MK_DEVICE_MACHINE },
 };
 
 bool option(const char *line, const char *name, char *value, size_t size)

@@ -110,6 +110,7 @@
 	push	{r1, r4-r11, lr}
 	mov	r12, #MK_RECEIVE
 	orr	r12, r12, r2, lsl #8
+	mov	r1, #0			/* the tag when nothing comes */
 	svc	#0
 	ldr	lr, [sp]
 	stmia	lr, {r1-r12}

@@ -5,7 +5,7 @@ static unsigned failures;
 
 static const struct { const char *name; const struct test *tests; } groups[] = {
 	{ "refusal", refusal_tests }, { "ipc", ipc_tests }, { "grant", grant_tests }, { "sync", sync_tests },
-	{ "life", life_tests }, { "memory", memory_tests }, { "time", time_tests }, { "isolation", isolation_tests },
+	{ "life", life_tests }, { "memory", memory_tests }, { "time", time_tests }, { "isolation", isolation_tests }, { "restart", restart_tests },
 };
 
 void check_failed(const char *file, int line, const char *what)
@@ -73,8 +73,12 @@ static void control(void *unused)
 
 int main(void)
 {
-	char group[16] = "schedules";
+	char group[16] = "schedules", role[8];
 
+	if (mk_option("role", role, sizeof role)) {
+		frail_serve();
+		return 0;
+	}
 	mk_option("group", group, sizeof group);
 	thread(control, NULL, strcmp(group, "schedules") ? PRIORITY : 31);
 	return 0;
