@@ -2,7 +2,8 @@
 #include "../core/kernel.h"
 #include "board.h"
 #include "boot.h"
-#include "elf.h"
+#include "../include/cpio.h"
+#include "../include/elf.h"
 
 struct mk_boot boot_info __attribute__((section(".bss.page"))); /* alone in its page: tasks see it */
 struct device devices[MK_BOOT_DEVICES];
@@ -63,46 +64,18 @@ static void load_init(struct space *s, const u8 *file, u32 bytes, u32 *entry)
 	*entry = e->entry;
 }
 
-/* The initrd is a "newc" cpio archive (cpio(5)): a header of 110 characters, the name, the file, both padded to 4 bytes. */
-#define CPIO_HEADER 110u
-#define CPIO_SIZE 54u
-#define CPIO_NAME_SIZE 94u
-
-static u32 hex(const u8 *digits)
-{
-	u32 value = 0;
-
-	for (int i = 0; i < 8; i++)
-		value = (value << 4) + (digits[i] & 15) + (digits[i] >> 6) * 9u;
-	return value;
-}
-
-static const u8 *find_init(u32 *bytes)
-{
-	const u8 *at = (const u8 *)boot_memory.initrd, *end = (const u8 *)boot_memory.initrd_end;
-
-	while (at + CPIO_HEADER < end && at[0] == '0' && at[5] == '1') {
-		const u8 *file = (const u8 *)(((u32)at + CPIO_HEADER + hex(at + CPIO_NAME_SIZE) + 3) & ~3u);
-
-		*bytes = hex(at + CPIO_SIZE);
-		if (file > end || *bytes > (u32)(end - file))
-			break;
-		if (same((const char *)at + CPIO_HEADER, "init"))
-			return file;
-		at = (const u8 *)(((u32)file + *bytes + 3) & ~3u);
-	}
-	panic("no initrd with init in it");
-}
-
 static void start_init(void)
 {
+	const char *archive = (const char *)boot_memory.initrd;
 	const u8 *file;
 	struct space *s;
 	struct task *t;
 	int error;
 	u32 entry, bytes;
 
-	file = find_init(&bytes);
+	file = archive ? cpio_find(archive, boot_info.device[1].bytes, "init", 4, &bytes) : NULL;
+	if (!file)
+		panic("no initrd with init in it");
 	s = space_make(0xffffffffu, NULL, 0, "init", &error);
 	if (!s || space_map(s, INIT_STACK - INIT_STACK_PAGES * MK_PAGE, INIT_STACK_PAGES, MK_READ | MK_WRITE))
 		panic("no memory for init");

@@ -1,6 +1,6 @@
 /* A program of the initrd in a space of its own: its segments, its stack, its first page, its handles. */
 #include "init.h"
-#include "../../boot/elf.h"
+#include "../../include/elf.h"
 
 #define STACK_PAGES 16
 #define LIMIT_PAGES 32768u        /* of a program without mem=: 128 MiB, which is more than most machines have */

@@ -3,6 +3,7 @@
  *
  * A unit of running is UNIT_NS instructions, so that what the kernel itself takes is little beside it. */
 #include "test.h"
+#include "../../include/cpio.h"
 
 #define UNIT_NS 800000u
 #define UNIT_US (UNIT_NS / 1000)
@@ -151,37 +152,20 @@ static const uint8_t *schedule_run(const uint8_t *at)
 	return at;
 }
 
-static unsigned hex(const char *digits)
-{
-	unsigned value = 0;
-
-	for (int i = 0; i < 8; i++)
-		value = (value << 4) + (unsigned)(digits[i] & 15) + (unsigned)(digits[i] >> 6) * 9;
-	return value;
-}
-
-/* cpio(5), "newc" */
 static const uint8_t *file(const char *name, unsigned *bytes)
 {
 	const struct mk_start *s = mk_started;
 
-	for (unsigned d = 0; d < s->devices; d++) {
-		const char *at;
+	for (unsigned d = 0; d < s->devices; d++)
+		if (s->device[d].kind == MK_DEVICE_INITRD) {
+			char *at = mk_region(s->device[d].pages);
+			const void *found = NULL;
 
-		if (s->device[d].kind != MK_DEVICE_INITRD)
-			continue;
-		at = mk_region(s->device[d].pages);
-		if (!at || mk_device_map(s->device[d].handle, (unsigned)at))
-			mk_fail("test: no initrd");
-		while (!memcmp(at, "070701", 6)) {
-			const char *data = (const char *)(((unsigned)at + 110 + hex(at + 94) + 3) & ~3u);
-
-			*bytes = hex(at + 54);
-			if (!strcmp(at + 110, name))
-				return (const uint8_t *)data;
-			at = (const char *)(((unsigned)data + *bytes + 3) & ~3u);
+			if (at && !mk_device_map(s->device[d].handle, (unsigned)at))
+				found = cpio_find(at + s->device[d].physical % MK_PAGE, s->device[d].bytes, name, (unsigned)strlen(name), bytes);
+			if (found)
+				return found;
 		}
-	}
 	mk_fail("test: no file %s", name);
 }
 
