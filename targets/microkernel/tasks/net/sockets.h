@@ -29,6 +29,8 @@ struct socket {
 	int32_t error;            /* of NEWS_BOUND, NEWS_CLOSED */
 	struct client *client;
 	struct socket *next_dirty, *next_free;
+	struct socket **bucket, *same_bucket; /* lookup.c */
+	struct tcp_pcb *before;   /* perhaps, in lwIP's list */
 	union { struct tcp_pcb *tcp; struct udp_pcb *udp; };
 	struct pbuf *received;    /* of a stream */
 	struct datagram *waiting; /* NET_DATAGRAMS_WAITING, a ring */
@@ -66,6 +68,12 @@ void stream_abort(struct socket *s);
 uint32_t stream_room(const struct socket *s);
 void stream_consumed(struct socket *s, uint16_t bytes); /* of what it received: the peer may send more */
 void streams_output(void);
+bool stream_owns(const struct tcp_pcb *pcb);            /* its argument is a socket */
+
+/* lookup.c */
+void lookup_add(struct socket *s);
+void lookup_remove(struct socket *s);
+void lookup_packet(const struct pbuf *p); /* whose connection lwIP finds at once then */
 
 /* datagram.c */
 int datagrams_open(struct socket *s, uint16_t port);

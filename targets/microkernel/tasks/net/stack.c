@@ -8,6 +8,7 @@
 #include "netif/ethernet.h"
 #include "card.h"
 #include "random.h"
+#include "sockets.h"
 #include "stack.h"
 
 #define ETHERNET 14u
@@ -110,6 +111,7 @@ static void input(struct pbuf *p, bool checked)
 {
 	uint16_t flags = NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
 
+	lookup_packet(p);
 	interface.chksum_flags = (uint16_t)(checked ? interface.chksum_flags & ~flags : interface.chksum_flags | flags);
 	if (interface.input(p, &interface) != ERR_OK)
 		pbuf_free(p);

@@ -53,6 +53,7 @@ static void on_error(void *argument, err_t e)
 {
 	struct socket *s = argument;
 
+	lookup_remove(s);
 	s->tcp = NULL;
 	if (s->kind == LINGERING) {
 		socket_free(s);
@@ -68,6 +69,7 @@ static void on_error(void *argument, err_t e)
 
 static void detach(struct socket *s)
 {
+	lookup_remove(s);
 	tcp_arg(s->tcp, NULL);
 	tcp_recv(s->tcp, NULL);
 	tcp_sent(s->tcp, NULL);
@@ -137,6 +139,11 @@ static err_t on_linger_poll(void *argument, struct tcp_pcb *pcb)
 	return ERR_ABRT;
 }
 
+bool stream_owns(const struct tcp_pcb *pcb)
+{
+	return pcb->recv == on_received;
+}
+
 static void attach(struct socket *s, struct tcp_pcb *pcb)
 {
 	s->tcp = pcb;
@@ -157,6 +164,7 @@ static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t e)
 		return ERR_MEM;
 	s->tag = listener->tag;
 	attach(s, pcb);
+	lookup_add(s);
 	socket_tell(s, NEWS_OPENED);
 	return ERR_OK;
 }
@@ -164,6 +172,7 @@ static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t e)
 static err_t on_connected(void *argument, struct tcp_pcb *pcb, err_t e)
 {
 	(void)pcb, (void)e;
+	lookup_add(argument);
 	socket_tell(argument, NEWS_OPENED);
 	return ERR_OK;
 }
