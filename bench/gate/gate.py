@@ -120,10 +120,15 @@ def _confirmed(
 def _failed(store: Store, run: RunRecord) -> list[FailedCell]:
     cells = store.cells(run.run_id)
     return [
-        FailedCell(cell.target, cell.case, cell.block, cell.reason)
+        FailedCell(cell.target, cell.case, cell.block, _printable(cell.reason))
         for cell in cells
         if cell.outcome is Outcome.FAILED
     ]
+
+
+def _printable(text: str) -> str:
+    """A reason may hold what a target printed: no control codes, no halves of characters, one line."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
 
 
 def _demand_common(

@@ -106,7 +106,7 @@ def cells(world: World, seed: int) -> Iterator[tuple[CellRecord, list[Samples]]]
                 off += rng.exponential(0.5) * (rng.random() < world.disturbed)
                 off += math.log(world.slower.get((target, case), 1.0))
                 up = 1 if world.metric.better is Better.LOWER else -1
-                centre = LEVEL[case] * (3 if target == "process" else 1) * math.exp(up * off)
+                centre = LEVEL.get(case, 2e4) * (3 if target == "process" else 1) * math.exp(up * off)
                 values = np.round(centre * np.exp(rng.normal(0, 0.1, 40)))
                 yield cell(world, index, block, target, case, values)
                 index += 1

