@@ -1,4 +1,4 @@
-/* Master files (RFC 1035 section 5.1) as tokens: words, quoted strings, line ends; comments, and lines within parentheses, are gone. */
+/* Master files (RFC 1035 section 5.1) as tokens: words, quoted strings, line ends; comments, and line ends in parentheses, go. */
 #include "dns.h"
 
 #define END (-1)

@@ -1,5 +1,5 @@
-/* The path of a target as one of a file: percent-decoded (RFC 3986 section 2.1), then without "." and ".." (section 5.2.4) and empty
- * segments. Decoded first, so that %2e%2e and %2f hide nothing. */
+/* The path of a target as one of a file: percent-decoded (RFC 3986 section 2.1), then without "." and ".." (section 5.2.4) and
+ * empty segments. Decoded first, so that %2e%2e and %2f hide nothing. */
 #include "http.h"
 
 /* Appends a byte; false: no room (there is always some for a 0). */

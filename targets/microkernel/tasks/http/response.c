@@ -124,7 +124,7 @@ static void put_page(const struct response *r)
 	put(end, sizeof end - 1);
 }
 
-/* Whether the buffer has the very same head still, of this second: of files that are asked for again and again nothing is written. */
+/* Whether the buffer has the very same head still, of this second: for files asked for again and again nothing is written. */
 static bool is_there(const struct response *r)
 {
 	static struct response last;
