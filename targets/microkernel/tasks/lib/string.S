@@ -12,20 +12,18 @@ memmove:
 	.global	memcpy
 memcpy:
 	push	{r0, lr}
-	eor	r3, r0, r1
-	tst	r3, #3
-	bne	bytes			/* never aligned together */
-	cmp	r2, #16
+	cmp	r2, #8
 	blo	bytes
 	ands	r3, r0, #3
-	beq	aligned
+	beq	2f
 	rsb	r3, r3, #4
 	sub	r2, r2, r3
 1:	ldrb	r12, [r1], #1
 	strb	r12, [r0], #1
 	subs	r3, r3, #1
 	bne	1b
-aligned:
+2:	tst	r1, #3
+	bne	apart
 	subs	r2, r2, #32
 	blo	2f
 	push	{r4-r9}
@@ -45,6 +43,27 @@ bytes:	subs	r2, r2, #1
 	popmi	{r0, pc}
 	ldrb	r3, [r1], #1
 	strb	r3, [r0], #1
+	b	bytes
+
+/* Never aligned together: ldr and str may be unaligned, ldm and stm not. */
+apart:	subs	r2, r2, #16
+	blo	2f
+	push	{r4-r6}
+1:	ldr	r3, [r1], #4
+	ldr	r4, [r1], #4
+	ldr	r5, [r1], #4
+	ldr	r6, [r1], #4
+	stmia	r0!, {r3-r6}
+	subs	r2, r2, #16
+	bhs	1b
+	pop	{r4-r6}
+2:	adds	r2, r2, #12
+	bmi	4f
+3:	ldr	r3, [r1], #4
+	str	r3, [r0], #4
+	subs	r2, r2, #4
+	bpl	3b
+4:	add	r2, r2, #4
 	b	bytes
 
 backwards:
