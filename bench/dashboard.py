@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from bench.console import err, out, working
@@ -27,21 +28,23 @@ def changes(values: Sequence[float], names: Sequence[str]) -> Sequence[ChangePoi
     return ()
 
 
-def systems() -> list[System]:
+@cache
+def systems() -> tuple[System, ...]:
     """The targets that there are, as they say themselves."""
     from targets import TARGETS, make_target
     from targets.lab import Lab
 
     lab = Lab()  # not entered: nothing is deployed
     every = [make_target(name, lab) for name in TARGETS]
-    return [System(t.name, t.summary, frozenset(map(str, t.capabilities())), t.missing()) for t in every]
+    return tuple(System(t.name, t.summary, frozenset(map(str, t.capabilities())), t.missing()) for t in every)
 
 
-def kinds() -> list[Kind]:
+@cache
+def kinds() -> tuple[Kind, ...]:
     from workloads import CASES, case_kind
 
     every = [case_kind(name) for name in CASES]
-    return [Kind(kind.name, kind.summary, frozenset(map(str, kind.needs))) for kind in every]
+    return tuple(Kind(kind.name, kind.summary, frozenset(map(str, kind.needs))) for kind in every)
 
 
 def token_of(path: Path | None) -> str:
@@ -95,21 +98,27 @@ def start(store: Store, host: str, port: int, access: Access) -> None:
     name = f"[{at[0]}]" if ":" in at[0] else at[0]
     out.print(f"dashboard: http://{name}:{at[1]}/  (Ctrl-C ends it)", markup=False)
 
+    failed: set[str] = set()
+
     def keep() -> None:
         if store.writable:
             settle(store)
-            for run_id in judge_what_is_not(store):
-                err.print(f"kxbench: judged {run_id}", markup=False)
+            _judge(store, failed)
 
     serve(source, access, listening, keep)
+
+
+def _judge(store: Store, failed: set[str]) -> None:
+    for run_id, why in judge_what_is_not(store, failed):
+        told = f"run {run_id} cannot be judged: {why}" if why else f"judged {run_id}"
+        err.print(f"kxbench: {told}", markup=False)
 
 
 def write(store: Store, folder: Path, most_runs: int) -> None:
     """The pages as files."""
     if store.writable:
         with working("judging runs that were not"):
-            for _ in judge_what_is_not(store):
-                pass
+            _judge(store, set())
     with working("writing the pages"):
         first = export_site(Source(store, hooks()), folder, most_runs)
     out.print(str(first), markup=False)

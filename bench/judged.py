@@ -13,7 +13,17 @@ from results.dashboard.hooks import Side
 from results.history import run_before
 from results.judgements import Deployed, Judgement, judgement_of, keep, unjudged
 from results.store import Store
-from vocabulary import Better, Clock, ComparisonRow, Metric, RunRecord, Source, SummaryRow, UsageError
+from vocabulary import (
+    Better,
+    Clock,
+    ComparisonRow,
+    KxbenchError,
+    Metric,
+    RunRecord,
+    Source,
+    SummaryRow,
+    UsageError,
+)
 
 
 def judge(
@@ -32,12 +42,18 @@ def judge(
     judgement = Judgement(
         summary=summary,
         replicates=kept,
-        comparisons=comparisons_within(run, replicates) if comparisons is None else comparisons,
+        comparisons=_comparisons(run, replicates) if comparisons is None else comparisons,
         overheads=statistics.overheads(replicates),
         sources=statistics.source_differences(replicates),
         environment=shown(run.environment),
     )
     return _with_changes(store, run, judgement)
+
+
+def _comparisons(run: RunRecord, replicates: Replicates) -> list[ComparisonRow]:
+    targets = run.plan.get("targets")
+    named = isinstance(targets, list) and targets and all(isinstance(name, str) for name in targets)
+    return comparisons_within(run, replicates) if named else []
 
 
 def _deployed(replicate: Replicate) -> Deployed:
@@ -67,12 +83,20 @@ def keep_judgement(
         keep(store, run.run_id, judge(store, run, replicates, comparisons))
 
 
-def judge_what_is_not(store: Store) -> Iterator[str]:
+def judge_what_is_not(store: Store, failed: set[str]) -> Iterator[tuple[str, str]]:
     """Judge the runs that are over and were not judged yet, the oldest of them first, as each is compared
-    with the one before it; yields the ids."""
+    with the one before it; but not those in ``failed``, to which are added the ones that cannot be. Yields
+    the ids, each with why it cannot be judged, or nothing."""
     for run_id in reversed(list(unjudged(store))):
-        keep_judgement(store, store.run(run_id))
-        yield run_id
+        if run_id in failed:
+            continue
+        try:
+            keep_judgement(store, store.run(run_id))
+        except KxbenchError as error:
+            failed.add(run_id)
+            yield run_id, str(error)
+        else:
+            yield run_id, ""
 
 
 def compare_sides(store: Store, a: Side, b: Side) -> list[ComparisonRow]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, literal, select, tuple_
 
 from results.judgements import FIGURES, RATIOS, SERIES, Deployed, deployed, real
 from results.store import Store
@@ -54,14 +54,13 @@ class SeriesId:
 @dataclass(frozen=True, slots=True)
 class Point:
     """One run's figure of a series, with its 95 % interval (NaN where there is none): in the series' unit,
-    or a ratio to the target ``against``. ``deployed`` are its deployments; empty for a ratio."""
+    or a ratio. ``count`` is that of its deployments, or pairs."""
 
     run_id: str
     value: float
     low: float
     high: float
     count: int
-    deployed: tuple[Deployed, ...] = ()
 
 
 def briefs(
@@ -112,11 +111,12 @@ def run_before(store: Store, run: RunRecord) -> str | None:
 
 def _briefs(store: Store, query: Select[Any]) -> list[Brief]:
     with store.reading("the runs cannot be read") as connection:
+        states = {str(state): state for state in RunState}
         return [
-            Brief(run, started, machine, plan, RunState(state), finished, commit, planned, judged is not None)
+            Brief(run, started, machine, plan, states[state], finished, commit, planned, judged is not None)
             for run, started, machine, plan, state, finished, commit, planned, judged in connection.execute(
                 query
-            )
+            ).all()
         ]
 
 
@@ -153,30 +153,34 @@ def _series(row: Mapping[Any, Any]) -> SeriesId:
     return SeriesId(**values, case=row["case_id"])
 
 
-def figures_over_runs(store: Store, series_id: int, run_ids: Sequence[str] | None = None) -> list[Point]:
-    """A series' figure in each run that has it, or in those named; in no order of time."""
+def figures_over_runs(store: Store, series_id: int) -> list[Point]:
+    """A series' figure in each run that has it, without the deployments; in no order of time."""
     f = FIGURES.c
-    query = select(f.run_id, f.estimate, f.low, f.high, f.deployments, f.replicates)
-    query = query.where(f.series_id == series_id)
-    if run_ids is not None:
-        query = query.where(f.run_id.in_(run_ids))
+    query = select(f.run_id, f.estimate, f.low, f.high, f.deployments).where(f.series_id == series_id)
+    return _points(store, query)
+
+
+def _points(store: Store, query: Select[Any]) -> list[Point]:
     with store.reading("the figures cannot be read") as connection:
         return [
-            Point(run, real(value), real(low), real(high), count, tuple(map(deployed, each)))
-            for run, value, low, high, count, each in connection.execute(query)
+            Point(run, real(value), real(low), real(high), count)
+            for run, value, low, high, count in connection.execute(query).all()
         ]
+
+
+def deployments_of(store: Store, series_id: int, run_ids: Sequence[str]) -> dict[str, list[Deployed]]:
+    """The deployments of a series in the runs named."""
+    f = FIGURES.c
+    query = select(f.run_id, f.replicates).where(f.series_id == series_id, f.run_id.in_(run_ids))
+    with store.reading("the figures cannot be read") as connection:
+        return {row.run_id: [deployed(one) for one in row.replicates] for row in connection.execute(query)}
 
 
 def ratios_over_runs(store: Store, series_id: int, against: str) -> list[Point]:
     """The ratio of a series' target to the target ``against``, in each run that has it."""
     r = RATIOS.c
     query = select(r.run_id, r.ratio, r.low, r.high, r.pairs)
-    query = query.where((r.series_id == series_id) & (r.against == against))
-    with store.reading("the figures cannot be read") as connection:
-        return [
-            Point(run, real(value), real(low), real(high), pairs)
-            for run, value, low, high, pairs in connection.execute(query)
-        ]
+    return _points(store, query.where((r.series_id == series_id) & (r.against == against)))
 
 
 def ratio_targets(store: Store, series_id: int) -> list[str]:
@@ -188,7 +192,7 @@ def ratio_targets(store: Store, series_id: int) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How cells of a target and kind ended that way the last time. ``count`` is over all runs."""
+    """The last run in which cells of a target and kind ended that way, and how many did in it."""
 
     target: str
     kind: str
@@ -198,8 +202,20 @@ class Ended:
 
 
 def endings(store: Store) -> list[Ended]:
+    """By stepping through the index cells_by_outcome: there may be millions of cells, and few such groups."""
     c = CELLS.c
-    query = select(c.target, c.kind, c.outcome, func.count(), func.max(c.run_id))
-    query = query.group_by(c.target, c.kind, c.outcome)
+    key = tuple_(c.target, c.kind, c.outcome)
+    step = select(c.target, c.kind, c.outcome).order_by(c.target, c.kind, c.outcome).limit(1)
+    found = []
     with store.reading("the cells cannot be read") as connection:
-        return [Ended(t, k, Outcome(o), n, run) for t, k, o, n, run in connection.execute(query)]
+        group = connection.execute(step).first()
+        while group is not None:
+            here = (c.target == group[0]) & (c.kind == group[1]) & (c.outcome == group[2])
+            run = connection.execute(select(func.max(c.run_id)).where(here)).scalar_one()
+            count = connection.execute(select(func.count()).where(here & (c.run_id == run))).scalar_one()
+            found.append(Ended(group[0], group[1], Outcome(group[2]), count, run))
+            after = tuple_(
+                literal(group[0], c.target.type), literal(group[1], c.kind.type), literal(group[2])
+            )
+            group = connection.execute(step.where(key > after)).first()
+    return found

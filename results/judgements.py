@@ -234,27 +234,43 @@ def _plain(row: OverheadRow | SourceRow | ComparisonRow) -> dict[str, Any]:
 # reading
 
 
-def judgement_of(store: Store, run_id: str) -> Judgement:
-    """What is kept of a run; empty if it was never judged. Raises StoreError."""
+def judgement_of(store: Store, run_id: str, deployments: bool = True) -> Judgement:
+    """What is kept of a run; empty if it was never judged. Without ``deployments`` there are no
+    ``replicates``, which are most of the bytes. Raises StoreError."""
     with store.reading("the figures cannot be read") as connection:
-        figures = connection.execute(_of_run(FIGURES, run_id)).mappings().all()
+        figures = connection.execute(_of_run(FIGURES, run_id, deployments)).mappings().all()
         ratios = connection.execute(_of_run(RATIOS, run_id)).mappings().all()
-        rest = select(JUDGEMENTS.c.kind, JUDGEMENTS.c.rows).where(JUDGEMENTS.c.run_id == run_id)
-        kept: dict[str, Any] = {row.kind: row.rows for row in connection.execute(rest)}
+        kept = _rest(connection, run_id)
     return Judgement(
         summary=[summary_row(row) for row in figures],
-        replicates=[[deployed(one) for one in row["replicates"]] for row in figures],
+        replicates=[[deployed(one) for one in row["replicates"]] for row in figures] if deployments else [],
         comparisons=[comparison_row(row) for row in ratios],
-        overheads=[_restored(OverheadRow, row) for row in kept.get("overheads", ())],
-        sources=[_restored(SourceRow, row) for row in kept.get("sources", ())],
-        environment=[(str(name), str(text)) for name, text in kept.get("environment", ())],
-        before="".join(kept.get("before", ())),
-        changes=[_restored(ComparisonRow, row) for row in kept.get("changes", ())],
+        **kept,
     )
 
 
-def _of_run(table: Table, run_id: str) -> Any:
-    columns = [column for column in table.c if column.name != "series_id"]
+def comparisons_of(store: Store, run_id: str) -> Judgement:
+    """The same without figures: ratios within the run, and what changed since the one before."""
+    with store.reading("the figures cannot be read") as connection:
+        ratios = connection.execute(_of_run(RATIOS, run_id)).mappings().all()
+        return Judgement(comparisons=[comparison_row(row) for row in ratios], **_rest(connection, run_id))
+
+
+def _rest(connection: Connection, run_id: str) -> dict[str, Any]:
+    query = select(JUDGEMENTS.c.kind, JUDGEMENTS.c.rows).where(JUDGEMENTS.c.run_id == run_id)
+    kept: dict[str, Any] = {row.kind: row.rows for row in connection.execute(query)}
+    return {
+        "overheads": [_restored(OverheadRow, row) for row in kept.get("overheads", ())],
+        "sources": [_restored(SourceRow, row) for row in kept.get("sources", ())],
+        "environment": [(str(name), str(text)) for name, text in kept.get("environment", ())],
+        "before": "".join(kept.get("before", ())),
+        "changes": [_restored(ComparisonRow, row) for row in kept.get("changes", ())],
+    }
+
+
+def _of_run(table: Table, run_id: str, deployments: bool = True) -> Any:
+    left_out = {"series_id"} if deployments else {"series_id", "replicates"}
+    columns = [column for column in table.c if column.name not in left_out]
     return (
         select(*columns, *(column for column in SERIES.c))
         .join(SERIES, SERIES.c.series_id == table.c.series_id)

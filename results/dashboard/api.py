@@ -116,7 +116,7 @@ def _one_run(router: APIRouter, source: Source) -> None:
     @router.get("/runs/{run_id}/figures", summary="A run's figures as judged", **_gives(models.Figures))
     def figures(request: Request, run_id: RunId) -> Response:
         def make() -> dict[str, Any]:
-            kept = source.judgement(source.run(run_id))
+            kept = source.judgement(source.run(run_id), deployments=True)
             pairs = zip(kept.summary, kept.replicates, strict=True)
             rows = [asdict(row) | {"deployed": [one[:2] for one in each]} for row, each in pairs]
             return {"figures": [finite(row) for row in rows]}
@@ -128,7 +128,7 @@ def _one_run(router: APIRouter, source: Source) -> None:
     )
     def comparisons(request: Request, run_id: RunId) -> Response:
         def make() -> dict[str, Any]:
-            return _comparisons(source.judgement(source.run(run_id)).comparisons)
+            return _comparisons(source.comparisons(source.run(run_id)).comparisons)
 
         return kept_json(request, source, make)
 

@@ -1,5 +1,6 @@
 """Where pages are: addresses of a server, or files of an export beside one another."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import quote, urlencode
@@ -23,8 +24,13 @@ class Links(Protocol):
     def download(self, run_id: str, cell: int | None = None) -> str | None: ...
 
 
-def _part(text: str) -> str:
-    return quote(text, safe="")
+def part(text: str) -> str:
+    """A piece of a path. Undecodable bytes have no place in an address: such a link leads nowhere."""
+    return quote(text, safe="", errors="replace")
+
+
+def query(found: Mapping[str, str]) -> str:
+    return urlencode({key: value for key, value in found.items() if value}, errors="replace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +45,17 @@ class ServedLinks:
         return "/" if name == "overview" else f"/{name}"
 
     def run(self, run_id: str) -> str:
-        return f"/runs/{_part(run_id)}"
+        return f"/runs/{part(run_id)}"
 
     def trend(self, series_id: int, against: str = "") -> str:
-        return f"/trends/{series_id}" + (f"?{urlencode({'against': against})}" if against else "")
+        return f"/trends/{series_id}" + (f"?{query({'against': against})}" if against else "")
 
     def compare(self, a: Side, b: Side) -> str:
         told = {"a": a.run_id, "a_target": a.target, "b": b.run_id, "b_target": b.target}
-        return f"/compare?{urlencode({key: value for key, value in told.items() if value})}"
+        return f"/compare?{query(told)}"
 
     def download(self, run_id: str, cell: int | None = None) -> str:
-        base = f"/api/v1/runs/{_part(run_id)}"
+        base = f"/api/v1/runs/{part(run_id)}"
         return f"{base}/export" if cell is None else f"{base}/cells/{cell}/samples"
 
 
@@ -70,7 +76,7 @@ class FileLinks:
         return self.up + {"overview": "index.html"}.get(name, f"{name}.html")
 
     def run(self, run_id: str) -> str | None:
-        return f"{self.up}runs/{_part(file_name(run_id))}.html" if run_id in self.runs else None
+        return f"{self.up}runs/{part(file_name(run_id))}.html" if run_id in self.runs else None
 
     def trend(self, series_id: int, against: str = "") -> str | None:
         return f"{self.up}trends/{series_id}.html" if series_id in self.trends else None
@@ -78,7 +84,7 @@ class FileLinks:
     def compare(self, a: Side, b: Side) -> str | None:
         if (a, b) not in self.compared:
             return None
-        return f"{self.up}compare/{_part(compared_name(a, b))}.html"
+        return f"{self.up}compare/{part(compared_name(a, b))}.html"
 
     def download(self, run_id: str, cell: int | None = None) -> str | None:
         return None
@@ -86,7 +92,7 @@ class FileLinks:
 
 def file_name(text: str) -> str:
     """A file's name for any id: what is not a letter, digit, dot or dash is written as its bytes."""
-    return quote(text, safe="").replace("%", "=").replace("~", "=7E")
+    return part(text).replace("%", "=").replace("~", "=7E")
 
 
 def compared_name(a: Side, b: Side) -> str:

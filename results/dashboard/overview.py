@@ -97,7 +97,7 @@ def _overview(source: Source, plan: str | None, before_s: float | None) -> Overv
         return Listed(run, outcomes.get(run.run_id, {}), source.machine_name(known), gates.get(run.run_id))
 
     return Overview(
-        machines=tuple(_machine(source, members) for members in newest.values()),
+        machines=source.kept("machines", lambda: tuple(_machine(source, m) for m in newest.values())),
         live=tuple(map(listed, live)),
         runs=tuple(map(listed, page)),
         older_s=page[-1].started_s if len(runs) > len(page) else None,
@@ -123,7 +123,7 @@ def _machine(source: Source, members: Sequence[Brief]) -> Machine:
 
 def _newest_of(source: Source, run: Brief) -> Newest:
     record = source.run(run.run_id)
-    kept = source.judgement(record)
+    kept = source.comparisons(record)
     return Newest(
         run=run,
         outcomes=history.outcomes_of_runs(source.store, [run.run_id]).get(run.run_id, {}),

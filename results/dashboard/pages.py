@@ -13,7 +13,7 @@ from results.costs import as_comparison
 from results.curves import Curves
 from results.dashboard.compare import Compared, family_charts, ratio_chart, run_charts
 from results.dashboard.hooks import Side
-from results.dashboard.links import Links
+from results.dashboard.links import Links, part, query
 from results.dashboard.overview import Overview, overview_of
 from results.dashboard.progress import Progress, progress_of
 from results.dashboard.source import Source, machine_text
@@ -36,7 +36,7 @@ _MOST_CELLS = 1000  # listed on a run's page; the API has the others
 @cache
 def _templates() -> Environment:
     made = templates(True, HERE / "templates")
-    made.filters["duration"] = duration
+    made.filters |= {"duration": duration, "part": part, "query": query}
     return made
 
 
@@ -86,7 +86,7 @@ def run_page(source: Source, links: Links, run: RunRecord) -> str:
         costs_note=COSTS_NOTE,
         agreement_note=agreement_note(shown.agreements),
         undrawn={},
-        lazy=(lambda key: f"/api/v1/runs/{run.run_id}/charts?family={key}")
+        lazy=(lambda key: f"/api/v1/runs/{part(run.run_id)}/charts?family={key}")
         if links.live
         else (lambda key: f"#run-{key}"),
         cells=cells[:_MOST_CELLS],

@@ -64,7 +64,7 @@ def _pairs(source: Source, runs: Sequence[str]) -> list[tuple[Side, Side]]:
     """Targets within each run, and each run with the one before it."""
     found: list[tuple[Side, Side]] = []
     for run_id in runs:
-        kept = source.judgement(source.run(run_id))
+        kept = source.comparisons(source.run(run_id))
         found += dict.fromkeys((Side(run_id, row.a), Side(run_id, row.b)) for row in kept.comparisons)
         if kept.changes:
             found.append((Side(kept.before), Side(run_id)))

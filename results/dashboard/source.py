@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 from results import history
 from results.curves import Curves, curves_of
 from results.dashboard.hooks import Hooks, Side
-from results.judgements import Judgement, judgement_of
+from results.judgements import Judgement, comparisons_of, judgement_of
 from results.store import Store
 from vocabulary import CellRecord, ComparisonRow, RunRecord, RunState, UsageError
 
@@ -67,11 +67,21 @@ class Source:
     def run(self, name: str) -> RunRecord:
         return self.store.run(name)
 
-    def judgement(self, run: RunRecord) -> Judgement:
+    def judgement(self, run: RunRecord, deployments: bool = False) -> Judgement:
         """What is kept of a run; of one that is not judged (a read-only store) it is made, and not kept."""
-        kept = judgement_of(self.store, run.run_id)
-        if kept.summary or run.state is RunState.RUNNING:
-            return kept
+        if self._is_kept(run):
+            return judgement_of(self.store, run.run_id, deployments)
+        return self._made(run)
+
+    def comparisons(self, run: RunRecord) -> Judgement:
+        """The same without figures."""
+        return comparisons_of(self.store, run.run_id) if self._is_kept(run) else self._made(run)
+
+    def _is_kept(self, run: RunRecord) -> bool:
+        known = self.runs().get(run.run_id)
+        return run.state is RunState.RUNNING or (known is not None and known.judged)
+
+    def _made(self, run: RunRecord) -> Judgement:
         return self.kept(("judged", run.run_id), lambda: self.hooks.judge(self.store, run))
 
     def runs(self) -> dict[str, history.Brief]:
@@ -93,7 +103,7 @@ class Source:
     def comparison(self, a: Side, b: Side) -> Sequence[ComparisonRow]:
         """``b`` against ``a``: as judged where they are targets of one run, else through ``Hooks``."""
         if a.run_id == b.run_id and a.target and b.target:
-            rows = self.judgement(self.run(a.run_id)).comparisons
+            rows = self.comparisons(self.run(a.run_id)).comparisons
             found = [row for row in rows if (row.a, row.b) == (a.target, b.target)]
             if found:
                 return found

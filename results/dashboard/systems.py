@@ -92,7 +92,7 @@ def _ability(system: System, kind: Kind, found: dict[Outcome, history.Ended]) ->
     """What was shown counts before what is claimed; of what was shown, the last word of each run."""
     if Outcome.OK in found:
         best = found[Outcome.OK]
-        rest = [f"{e.count} {o}" for o, e in found.items() if o is not Outcome.OK]
+        rest = [f"{e.count} {o}" for o, e in found.items() if o is not Outcome.OK and e.run_id == best.run_id]
         return Ability("verified", ", ".join([f"{best.count} cells ok", *rest]), best.run_id)
     for outcome in (Outcome.NOISY, Outcome.FAILED, Outcome.UNSUPPORTED):
         if outcome in found:

@@ -141,7 +141,7 @@ def chart_of(
             and (until_s is None or p.run.started_s <= until_s)
         ]
         if inside:
-            line = _line(inside, by.size, max(1, most // len(trend.machines)))
+            line = _line(source, trend, inside, max(1, most // len(trend.machines)))
             lines.append(
                 line
                 | {"name": source.machine_name(members[-1].run.run_id), "target": place, "machine": machine}
@@ -173,11 +173,10 @@ def _note(trend: Trend) -> str:
     return f"On {trend.series.target}: {told}."
 
 
-def _line(members: Sequence[Placed], size: float, most: int) -> dict[str, Any]:
+def _line(source: Source, trend: Trend, members: Sequence[Placed], most: int) -> dict[str, Any]:
     together = -(-len(members) // most)
     parts = [members[i : i + together] for i in range(0, len(members), together)]
-    rows = [_bucket(part, size) for part in parts]
-    dots = [] if together > 1 else _dots(members, size)
+    rows = [_bucket(part, trend.unit.size) for part in parts]
     return {
         "t": [round(row[0] * 1000) for row in rows],
         "y": [row[1] for row in rows],
@@ -187,7 +186,7 @@ def _line(members: Sequence[Placed], size: float, most: int) -> dict[str, Any]:
         "commit": [part[-1].run.commit[:12] for part in parts],
         "together": together,
         "count": len(members),
-        "dots": dots,
+        "dots": [] if together > 1 or trend.against else _dots(source, trend, members),
     }
 
 
@@ -209,9 +208,14 @@ def _short(value: float) -> float:
     return float(f"{value:.4g}")
 
 
-def _dots(members: Sequence[Placed], size: float) -> list[list[float]]:
+def _dots(source: Source, trend: Trend, members: Sequence[Placed]) -> list[list[float]]:
+    """(time, figure) of each deployment."""
+    started = {p.run.run_id: round(p.run.started_s * 1000) for p in members}
+    each = history.deployments_of(source.store, trend.series.series_id, list(started))
     dots = [
-        [round(p.run.started_s * 1000), _short(one[1] / size)] for p in members for one in p.point.deployed
+        [moment, _short(one[1] / trend.unit.size)]
+        for run, moment in started.items()
+        for one in each.get(run, ())
     ]
     return dots if len(dots) <= _MOST_DOTS else []
 
