@@ -12,7 +12,7 @@
 #include "stack.h"
 
 #define ETHERNET 14u
-#define STIRS 256u                /* interrupts whose times go into the random numbers */
+#define STIRS 64u                 /* interrupts whose times go into the random numbers */
 
 static struct netif interface;
 static uint32_t now_ms, counted_to, counts_in_ms;

@@ -5,7 +5,9 @@
 #define HANDLES 512u
 #define ENDED_BIT 1u
 
-static struct { struct node *node; unsigned space; bool write; } handles[HANDLES];
+/* Those of a number below `used` that are free are in a list, by their numbers plus one. */
+static struct { struct node *node; unsigned space, next_free; bool write; } handles[HANDLES];
+static unsigned first_free, used, open_of[MK_SPACES];
 
 /* The lent pages. What is in them may change under the server: it is copied before it is looked at. */
 struct pages { uint8_t *at; uint32_t bytes; bool write; };
@@ -38,20 +40,20 @@ static void put_status(struct mk_message *m, const struct node *n)
 
 static int handle_make(unsigned space, struct node *n, bool write)
 {
-	unsigned free = HANDLES, open = 0;
+	unsigned h = first_free ? first_free - 1 : used;
 
-	for (unsigned i = 0; i < HANDLES; i++)
-		if (!handles[i].node)
-			free = free < HANDLES ? free : i;
-		else
-			open += handles[i].space == space;
-	if (free == HANDLES || open >= FILES_OPEN_MOST)
+	if (h == HANDLES || open_of[space % MK_SPACES] == FILES_OPEN_MOST)
 		return MK_EFULL;
-	handles[free].node = n;
-	handles[free].space = space;
-	handles[free].write = write;
+	if (first_free)
+		first_free = handles[h].next_free;
+	else
+		used++;
+	handles[h].node = n;
+	handles[h].space = space;
+	handles[h].write = write;
+	open_of[space % MK_SPACES]++;
 	n->opens++;
-	return (int)free;
+	return (int)h;
 }
 
 static struct node *handle_node(const struct mk_message *m, bool write)
@@ -66,6 +68,9 @@ static void handle_close(unsigned h)
 	struct node *n = handles[h].node;
 
 	handles[h].node = NULL;
+	handles[h].next_free = first_free;
+	first_free = h + 1;
+	open_of[handles[h].space % MK_SPACES]--;
 	tree_release(n);
 }
 
