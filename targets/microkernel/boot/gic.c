@@ -5,16 +5,8 @@
 #define GICD(offset) (*(volatile u32 *)(BOARD_GICD + (offset)))
 #define GICC(offset) (*(volatile u32 *)(BOARD_GICC + (offset)))
 #define GICD_BYTE(offset) (*(volatile u8 *)(BOARD_GICD + (offset)))
-#define GICD_CTLR 0x000
-#define GICD_SET_ENABLE 0x100
-#define GICD_CLEAR_ENABLE 0x180
-#define GICD_SET_PENDING 0x200
-#define GICD_PRIORITY 0x400
-#define GICD_TARGETS 0x800
-#define GICC_CTLR 0x00
-#define GICC_PMR 0x04
-#define GICC_IAR 0x0c
-#define GICC_EOIR 0x10
+enum { GICD_CTLR = 0x000, GICD_SET_ENABLE = 0x100, GICD_CLEAR_ENABLE = 0x180, GICD_SET_PENDING = 0x200, GICD_PRIORITY = 0x400, GICD_TARGETS = 0x800 };
+enum { GICC_CTLR = 0x00, GICC_PMR = 0x04, GICC_IAR = 0x0c, GICC_EOIR = 0x10 };
 #define FIRST_SHARED 32u          /* below: of one processor */
 
 void irq_init(void)

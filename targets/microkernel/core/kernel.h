@@ -158,7 +158,7 @@ void irq_end(u32 irq);
 /* print.c */
 void print(const char *format, ...) PRINTF(1);
 void print_text(const char *text, u32 bytes);
-void NORETURN panic(const char *format, ...) PRINTF(1);
+#define panic(...) (print("mk: panic: "), print(__VA_ARGS__), print("\n"), board_off())
 
 /* pages.c */
 extern u32 pages_free;
@@ -187,7 +187,7 @@ int space_map(struct space *s, u32 va, u32 pages, u32 protection);
 int space_unmap(struct space *s, u32 va, u32 pages);
 int space_move(struct space *to, u32 to_va, struct space *from, u32 va, u32 pages, u32 protection);
 int space_map_device(struct space *s, u32 va, u32 physical, u32 bytes, u32 protection);
-int space_put(struct space *s, u32 va, u32 physical, u32 protection); /* a page of another's: shared */
+int space_put(struct space *s, u32 va, u32 physical, u32 protection); /* a page of others, or a device's */
 bool space_free(struct space *s, u32 va, u32 pages);
 bool space_range(u32 va, u32 pages);
 u32 space_physical(struct space *s, u32 va);     /* 0: not there */

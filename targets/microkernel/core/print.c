@@ -33,41 +33,19 @@ static void print_number(u32 value, u32 base)
 }
 
 /* %s, %d (unsigned), %x */
-static void print_list(const char *format, va_list arguments)
-{
-	for (; *format; format++) {
-		if (*format != '%') {
-			put(*format);
-			continue;
-		}
-		switch (*++format) {
-		case 's':
-			for (const char *s = va_arg(arguments, const char *); *s; s++)
-				put(*s);
-			break;
-		case 'd': print_number(va_arg(arguments, u32), 10); break;
-		case 'x': print_number(va_arg(arguments, u32), 16); break;
-		default: put(*format);
-		}
-	}
-}
-
 void print(const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
-	print_list(format, arguments);
+	for (; *format; format++) {
+		if (*format != '%')
+			put(*format);
+		else if (*++format == 's')
+			for (const char *s = va_arg(arguments, const char *); *s; s++)
+				put(*s);
+		else
+			print_number(va_arg(arguments, u32), *format == 'x' ? 16 : 10);
+	}
 	va_end(arguments);
-}
-
-void panic(const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	print("mk: panic: ");
-	print_list(format, arguments);
-	print("\n");
-	board_off();
 }

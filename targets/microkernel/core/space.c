@@ -185,37 +185,32 @@ int space_move(struct space *to, u32 to_va, struct space *from, u32 va, u32 page
 	return 0;
 }
 
-int space_map_device(struct space *s, u32 va, u32 physical, u32 bytes, u32 protection)
-{
-	u32 from = physical & FRAME, pages = (physical - from + bytes + MK_PAGE - 1) / MK_PAGE;
-	bool memory = physical >= BOARD_RAM;
-
-	if (!space_range(va, pages))
-		return MK_EARGUMENT;
-	if (!space_free(s, va, pages))
-		return MK_EADDRESS;
-	if (!prepare(s, va, pages))
-		return MK_EMEMORY;
-	for (u32 i = 0; i < pages; i++) {
-		if (memory && !page_share(from + i * MK_PAGE)) {
-			space_unmap(s, va, i);
-			return MK_EMEMORY;
-		}
-		put(s, va + i * MK_PAGE, from + i * MK_PAGE, protection, memory ? NORMAL : DEVICE_MEMORY);
-	}
-	return 0;
-}
-
+/* One that is there already: memory of others, or a device's registers. */
 int space_put(struct space *s, u32 va, u32 physical, u32 protection)
 {
+	bool memory = physical >= BOARD_RAM;
+
 	if (!prepare(s, va, 1))
 		return MK_EMEMORY;
 	if (!space_free(s, va, 1))
 		return MK_EADDRESS;
-	if (!page_share(physical))
+	if (memory && !page_share(physical & FRAME))
 		return MK_EMEMORY;
-	put(s, va, physical, protection, NORMAL);
+	put(s, va, physical, protection, memory ? NORMAL : DEVICE_MEMORY);
 	return 0;
+}
+
+int space_map_device(struct space *s, u32 va, u32 physical, u32 bytes, u32 protection)
+{
+	u32 from = physical & FRAME, pages = (physical - from + bytes + MK_PAGE - 1) / MK_PAGE;
+	int error = space_range(va, pages) ? space_free(s, va, pages) ? 0 : MK_EADDRESS : MK_EARGUMENT;
+
+	for (u32 i = 0; i < pages && !error; i++) {
+		error = space_put(s, va + i * MK_PAGE, from + i * MK_PAGE, protection);
+		if (error)
+			space_unmap(s, va, i);
+	}
+	return error;
 }
 
 u32 space_physical(struct space *s, u32 va)

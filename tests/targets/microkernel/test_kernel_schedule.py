@@ -119,6 +119,51 @@ def schedules(draw: st.DrawFn) -> Schedule:
     return draw(st.lists(program, min_size=tasks, max_size=tasks))
 
 
+def running(units: int) -> Operation:
+    return Operation(What.RUN, units)
+
+
+def sleeping(units: float) -> Operation:
+    return Operation(What.SLEEP, timeout=int(units * 16))
+
+
+EXAMPLES_BY_HAND: dict[str, Schedule] = {
+    "who is preempted keeps what was left of its turn": [
+        Program(3, (running(30),)),
+        Program(3, (running(12),)),
+        Program(18, (sleeping(5), running(1), sleeping(15.9), sleeping(6.1), running(1))),
+    ],
+    "who waits begins a new turn": [
+        Program(3, (running(5), sleeping(1), running(30))),
+        Program(3, (running(20), running(20))),
+        Program(3, (running(14),)),
+    ],
+    "turns among three, and one below that has none": [
+        Program(7, (running(30),)),
+        Program(7, (running(14), running(14))),
+        Program(7, (running(3), running(30))),
+        Program(3, (running(1),)),
+    ],
+    "who raises itself has no turn that ends": [
+        Program(3, (running(2), Operation(What.PRIORITY, 0, 18), running(30))),
+        Program(3, (running(14),)),
+        Program(18, (sleeping(4), running(2))),
+    ],
+    "whose priority was raised keeps no turn": [
+        Program(3, (Operation(What.LOCK, 0), running(30), Operation(What.UNLOCK, 0), running(1))),
+        Program(3, (running(14),)),
+        Program(18, (sleeping(3), Operation(What.LOCK, 0), running(1))),
+        Program(18, (sleeping(4), running(2))),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", EXAMPLES_BY_HAND)
+def test_examples(tmp_path: Path, name: str) -> None:
+    assert predict(EXAMPLES_BY_HAND[name])
+    compare([EXAMPLES_BY_HAND[name]], tmp_path)
+
+
 @settings(
     max_examples=EXAMPLES,
     deadline=None,

@@ -4,7 +4,7 @@
 #define WAIT_US 2000
 
 static unsigned port, seen_va, seen_word, window_at;
-static int token_kept, lent_on;
+static int token_kept;
 static char *page;
 
 static void set_grant(struct mk_message *m, const void *at, unsigned protection, unsigned pages)
@@ -137,16 +137,21 @@ static void busy_window(void)
 /* Borrowed is not owned: it can be lent on or moved away by nobody. */
 static void borrowed_is_not_owned(void)
 {
-	unsigned task = borrower(false), elsewhere = (unsigned)mk_region(1);
+	unsigned task = borrower(false), elsewhere = (unsigned)mk_region(1), borrowed = window_at, next;
 	struct mk_message m;
 
 	set_grant(&m, page, MK_READ | MK_WRITE, 1);
 	IS(mk_call(port, &m, WAIT_US), MK_ETIMEOUT);
 	IS(mk_move(MK_SELF, elsewhere, window_at, 1, MK_READ | MK_WRITE), MK_EADDRESS);
 	IS(mk_move(MK_SELF, elsewhere, (unsigned)page, 1, MK_READ | MK_WRITE), MK_EADDRESS);
-	set_grant(&m, (void *)window_at, MK_READ, 1);
-	lent_on = mk_call(port, &m, WAIT_US);
-	CHECK(lent_on < 0);
+	window_at = (unsigned)mk_region(2);
+	next = thread(borrow, (void *)1, PRIORITY + 1);
+	set_grant(&m, (void *)borrowed, MK_READ, 1);
+	IS(mk_call(port, &m, WAIT_US), MK_EADDRESS);
+	set_grant(&m, page, MK_READ, 1); /* its owner may, for it could take it back */
+	IS(mk_call(port, &m, WAIT_US), 0);
+	end(next);
+	mk_unmap(MK_SELF, borrowed, 2);
 	over(task);
 }
 
