@@ -255,3 +255,15 @@ def test_a_client_that_does_not_behave(lab: Lab, guest: Shell, seed: int) -> Non
     assert "fault" not in guest.text
     assert "started again" not in guest.text
     assert "init" in guest.ask("ls /")
+
+
+def test_ends_of_before_are_not_taken_for_now(lab: Lab, guest: Shell) -> None:
+    """A new server hears of all that ended, by numbers that others have now."""
+    guest.ask("kill redis")
+    guest.ask("run redis")
+    guest.ask("kill net")
+    with connected(lab, guest, REDIS) as connection:
+        pong(connection)
+        guest.ask("run hello")
+        guest.until("hello (space")
+        pong(connection)

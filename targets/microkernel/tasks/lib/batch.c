@@ -16,6 +16,9 @@ bool net_batch_open(struct net_batch *b)
 		b->got = mk_pages(MK_GRANT_PAGES);
 	if (!b->put || !b->got)
 		return false;
+	if (b->port)
+		mk_drop(b->port);
+	b->port = 0;
 	while ((port = mk_name_find("net", 0)) < 0)
 		mk_sleep(ANOTHER_TRY_US);
 	b->port = (unsigned)port;

@@ -52,6 +52,7 @@ int main(void)
 	if (wrong)
 		mk_fail("net: %s", wrong);
 	error = mk_watch(port, ENDED_BIT);
+	clients_ended(); /* those of before are nobody's, and their numbers may be others' now */
 	if (!error)
 		error = mk_name_register("net", port, true);
 	if (error)

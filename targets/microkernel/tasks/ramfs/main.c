@@ -216,8 +216,11 @@ int main(void)
 	wrong = archive_load();
 	if (wrong)
 		mk_fail("ramfs: %s", wrong);
-	if (!window || mk_window(window, MK_GRANT_PAGES) || mk_watch(port, ENDED_BIT) || mk_name_register("ramfs", port, true))
+	if (!window || mk_window(window, MK_GRANT_PAGES) || mk_watch(port, ENDED_BIT))
 		mk_fail("ramfs: cannot serve");
+	spaces_ended(); /* those of before are nobody's, and their numbers may be others' now */
+	if (mk_name_register("ramfs", port, true))
+		mk_fail("ramfs: there is one already");
 	for (;;) {
 		int token = mk_reply_receive(reply, &m, port, 0);
 
