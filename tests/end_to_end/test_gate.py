@@ -1,0 +1,67 @@
+"""Runs, a baseline and gates with the real command line; what looks worse is really measured again."""
+
+import json
+
+from results.store import Store
+from tests.end_to_end.gating import faster_past, write_plan
+from tests.end_to_end.suite import Suite
+
+
+def test_a_gate_measures_again_what_looks_worse(suite: Suite) -> None:
+    plan = write_plan(suite.folder)
+    run = suite.json("run", str(plan))["run"]
+    with Store.open(suite.store) as store:
+        past = faster_past(store, run, 0.25)
+    assert suite("baseline", "set", "main", past, "--why", "it was four times as fast").returncode == 0
+
+    gated = suite("gate", run, "--baseline", "main", "--json")
+    told = json.loads(gated.stdout)
+    assert gated.returncode == 1, told
+    (metric,) = told["metrics"]
+    assert metric["finding"] == "regression" and 3 < metric["ratio"] < 5 and metric["paired"]
+    if told["confirmed_by"]:  # not if somebody commits to this tree meanwhile
+        assert metric["again"]["deployments"] == [6, 6] and metric["again"]["ratio"] > 1.1
+        cells = suite.json("show", told["confirmed_by"], "--cells")
+        assert {cell["target"] for cell in cells} == {"process", "process@again"}
+        assert all(cell["kind"] == "pipe" for cell in cells) and len(cells) == 12
+    else:
+        assert any("not confirmed by a re-run" in note for note in told["notes"])
+
+    # the other way round it has become better, and the run against its own like is no regression
+    assert suite("gate", past, "--baseline", run, "--no-confirm").returncode == 0
+
+
+def test_claims_are_verified_on_a_real_run(suite: Suite) -> None:
+    run = suite.json("run", str(write_plan(suite.folder)))["run"]
+    claims = suite.folder / "claims.toml"
+    claims.write_text("""
+[[claims]]
+id = "same"
+says = "a process is as fast as a process"
+source = "arithmetic"
+measured = { target = "process@again", case = "pipe", params = { mode = "awake" }, metric = "one_way" }
+against = { target = "process" }
+relation = { at_most = 100 }
+
+[[claims]]
+id = "never"
+says = "a message takes no time"
+source = "nowhere"
+measured = { target = "process", case = "pipe", params = { mode = "awake" }, metric = "one_way" }
+relation = { at_most = 0.001 }
+
+[[claims]]
+id = "elsewhere"
+says = "a pVM is as fast"
+source = "nowhere"
+measured = { target = "kylinx", case = "pipe", metric = "one_way" }
+against = { target = "process" }
+relation = { within = 0.1 }
+""")
+    done = suite("verify", run, "--claims", str(claims), "--json")
+    found = {one["claim"]["id"]: one for one in json.loads(done.stdout)["claims"]}
+    assert done.returncode in (1, 3)  # 3 where all deployments were noisy, which decide nothing
+    assert found["elsewhere"]["holding"] == "not measurable here" and "kylinx" in found["elsewhere"]["why"]
+    if done.returncode == 1:
+        assert found["never"]["holding"] == "fails"
+    assert found["same"]["value"] > 0
