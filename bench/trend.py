@@ -69,8 +69,9 @@ def trend(
     with opened(store) as kept:
         if kept.writable:
             with working("judging runs that were not judged yet"):
-                for _ in judge_what_is_not(kept):
-                    pass
+                for run_id, why in judge_what_is_not(kept, set()):
+                    if why:
+                        err.print(f"  run {run_id} is left out: {why}", markup=False)
         found = trends(kept, metric, machine, absolute)
     if json:
         print_json([_as_json(one) for one in found])

@@ -22,7 +22,7 @@ def history(store: Store) -> Store:
             cases=("pipe", "kill"),
         )
         put(store, world, 100 + number)
-    list(judge_what_is_not(store))
+    list(judge_what_is_not(store, set()))
     return store
 
 
