@@ -102,7 +102,7 @@ void timer_init(struct timer *timer, struct port *p, u32 bits)
 
 int timer_set(struct timer *timer, u32 first_us, u32 period_us)
 {
-	if (period_us > MK_TIMEOUT_MAX_US)
+	if (period_us > MK_TIMEOUT_MAX_US || (period_us && period_us < MK_PERIOD_MIN_US))
 		return MK_EARGUMENT;
 	alarm_off(&timer->alarm);
 	timer->period = (u32)counts_of(period_us);

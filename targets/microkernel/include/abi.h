@@ -21,6 +21,7 @@
 #define MK_WORDS 10               /* of a message */
 #define MK_GRANT_PAGES 16         /* of a message, at most */
 #define MK_TIMEOUT_MAX_US 0xffffffu
+#define MK_PERIOD_MIN_US 20u      /* of a timer: shorter ones would leave no time for tasks */
 
 /* ---- Errors ---- */
 #define MK_EHANDLE (-1)   /* no such handle, or one of another kind of object */
@@ -75,7 +76,8 @@
 #define MK_MUTEX_LOCK 29
 #define MK_MUTEX_UNLOCK 30
 #define MK_TIMER_CREATE 31  /* (port, bits) -> handle */
-#define MK_TIMER_SET 32     /* (timer, first, period) in microseconds from now; first 0: off; period 0: once */
+#define MK_TIMER_SET 32     /* (timer, first, period) in microseconds from now; first 0: off; period 0: once,
+                             * else MK_PERIOD_MIN_US .. MK_TIMEOUT_MAX_US */
 #define MK_SLEEP 33         /* (microseconds) */
 
 #define MK_DEVICE_MAP 34    /* (device, va): its registers or memory */
