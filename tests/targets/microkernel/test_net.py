@@ -267,3 +267,34 @@ def test_ends_of_before_are_not_taken_for_now(lab: Lab, guest: Shell) -> None:
         guest.ask("run hello")
         guest.until("hello (space")
         pong(connection)
+
+
+def test_half_open_connections(lab: Lab, guest: Shell, wire: Wire) -> None:
+    """More than there is room for: a connection that is open goes on."""
+    with connected(lab, guest, REDIS) as connection:
+        pong(connection)
+        for own in range(10_000, 13_000):
+            wire.send(wire.segment(REDIS, own, 1, SYN))
+        pong(connection)
+        for own in range(10_000, 13_000):
+            wire.send(wire.segment(REDIS, own, 2, RST))
+        with connected(lab, guest, REDIS) as other:
+            pong(other)
+        pong(connection)
+
+
+def test_many_who_ask_and_do_not_read(lab: Lab, guest: Shell) -> None:
+    """What they sent waits with the server: far more than the card has buffers."""
+    with ExitStack() as stack:
+        other = stack.enter_context(connected(lab, guest, REDIS))
+        other.sendall(b"*3\r\n$3\r\nSET\r\n$3\r\nbig\r\n$20000\r\n" + b"x" * 20_000 + b"\r\n")
+        assert other.recv(100) == b"+OK\r\n"
+        for _ in range(100):
+            stalled = stack.enter_context(connected(lab, guest, REDIS))
+            stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            stalled.setblocking(False)
+            with suppress(BlockingIOError):
+                stalled.sendall(b"GET big\r\n" * 10_000)
+        pong(other)
+    with connected(lab, guest, REDIS) as connection:
+        pong(connection)

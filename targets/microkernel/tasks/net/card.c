@@ -87,7 +87,7 @@ static struct pbuf *packet(unsigned buffer, unsigned bytes)
 
 	if (in_given >= FEW)
 		return pbuf_alloced_custom(PBUF_RAW, (uint16_t)bytes, PBUF_REF, &packets[buffer], frame, BUFFER - FRAME_AT);
-	p = pbuf_alloc(PBUF_RAW_TX, (uint16_t)bytes, PBUF_RAM);
+	p = net_memory_for_received() ? pbuf_alloc(PBUF_RAW_TX, (uint16_t)bytes, PBUF_RAM) : NULL;
 	if (p)
 		pbuf_take(p, frame, (uint16_t)bytes);
 	give_in(buffer);

@@ -19,4 +19,5 @@ void card_send(unsigned buffer, unsigned bytes, struct card_checksum checksum);
 void card_flush(void);                       /* what was sent, and buffers for receiving, reach the device */
 bool card_idle(void);                        /* interrupts again; false: something came meanwhile */
 bool card_can_send_again(void);              /* once after card_frame gave none: there is room */
+bool net_memory_for_received(void);          /* memory.c: whether packets may be copied, where the card's buffers are held */
 #endif

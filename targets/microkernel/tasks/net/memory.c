@@ -1,6 +1,6 @@
 /* lwIP's blocks: the task library's, up to a limit, so that clients who let data pile up cannot take the machine's memory. */
-#include "mk.h"
 #include "lwip/opt.h"
+#include "card.h"
 
 #define MOST_BYTES (24u << 20)
 #define HEAD 8u
@@ -25,6 +25,12 @@ void *net_memory_take_zeroed(size_t count, size_t bytes)
 	if (p)
 		memset(p, 0, count * bytes);
 	return p;
+}
+
+/* Half is kept for what is sent. */
+bool net_memory_for_received(void)
+{
+	return taken < MOST_BYTES / 2;
 }
 
 void net_memory_give(void *p)
