@@ -89,6 +89,11 @@ class FileLinks:
     def download(self, run_id: str, cell: int | None = None) -> str | None:
         return None
 
+    @property
+    def pairs(self) -> list[tuple[Side, Side]]:
+        """The comparisons that there are, in their order."""
+        return sorted(self.compared, key=lambda pair: (pair[1].name, pair[0].name))
+
 
 def file_name(text: str) -> str:
     """A file's name for any id: what is not a letter, digit, dot or dash is written as its bytes."""

@@ -57,7 +57,9 @@
       const limits = since === null ? "" : `&since=${since / 1000}&until=${until / 1000}`;
       const answer = await fetch(`${figure.dataset.zoom}${limits}`);
       if (!answer.ok) return;
-      byId.set(figure.id, { ...(await answer.json()), zoomed: since !== null });
+      const [found] = (await answer.json()).charts;
+      if (!found.lines.length) return;
+      byId.set(figure.id, { ...found, zoomed: since !== null });
       draw(figure);
     };
     if (view.span !== view.shown) {
