@@ -233,10 +233,10 @@ def write_stamp(skipped: Sequence[str]) -> None:
     fresh.replace(STAMP)
 
 
-def missing_sources(again: bool) -> list[sources.Source]:
+def missing_sources(tests: bool, again: bool) -> list[sources.Source]:
     """Those not unpacked yet; of those that could not be had, only if they are to be tried ``again``."""
     skipped = set(STAMP.read_text().split()[1:]) if STAMP.exists() and not again else set()
-    return [source for source in sources.missing(ROOT) if f"source:{source.name}" not in skipped]
+    return [source for source in sources.missing(ROOT, tests) if f"source:{source.name}" not in skipped]
 
 
 def unpack_sources(wanted: Sequence[sources.Source]) -> list[str]:
@@ -278,7 +278,7 @@ def set_up(dry_run: bool = False, tests: bool = False, again: bool = False) -> b
 
 def wanting(tests: bool, again: bool) -> tuple[list[tuple[bool, list[str]]], list[sources.Source], bool]:
     """(packages that are missing, sources that are, whether the environment is current)."""
-    return missing_packages(tests), missing_sources(again), environment_is_current()
+    return missing_packages(tests), missing_sources(tests, again), environment_is_current()
 
 
 def bring_up(

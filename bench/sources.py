@@ -1,5 +1,5 @@
-"""Source packages of the distribution that are compiled into ours: fetched by apt, whose own keys vouch for
-them, checked again and unpacked. On the standard library alone."""
+"""Source packages of the distribution that are compiled into ours, or whose tests ours must pass: fetched by
+apt, whose own keys vouch for them, checked again and unpacked. On the standard library alone."""
 
 import hashlib
 import os
@@ -21,13 +21,15 @@ FETCHED_WITHIN_S = 600
 @dataclass(frozen=True, slots=True)
 class Source:
     """``archive`` is the file with the upstream source, unpacked without its top folder into ``directory``
-    (below the tree's root). Debian's own patches are not applied."""
+    (below the tree's root). Debian's own patches are not applied. A ``version`` without Debian's revision is
+    that of any: security updates leave the archive as it is. What is ``for_tests`` alone, only tests fetch."""
 
     name: str
     version: str
     archive: str
     sha256: str
     directory: str
+    for_tests: bool = False
 
     def is_unpacked(self, root: Path) -> bool:
         stamp = root / self.directory / STAMP
@@ -46,7 +48,16 @@ LWIP = Source(
     "0a8276d09fc4e97bbba2f953d74af2388fc2195ea156be9d7589e297a68fde24",
     "targets/microkernel/build/lwip",
 )
-SOURCES = (LWIP,)
+# Its own tests (tests/targets/microkernel/test_redis_own.py); the version that the RESP server's replies are of.
+REDIS = Source(
+    "redis",
+    "7.0.15",
+    "redis_7.0.15.orig.tar.gz",
+    "4b1dc4ee6d622a09fff9c6777191209750fb5e5a725ef78ea012d6eef4c22982",
+    "build/redis",
+    for_tests=True,
+)
+SOURCES = (LWIP, REDIS)
 
 
 class SourceError(Exception):
@@ -60,8 +71,10 @@ class SourceError(Exception):
         )
 
 
-def missing(root: Path) -> list[Source]:
-    return [source for source in SOURCES if not source.is_unpacked(root)]
+def missing(root: Path, tests: bool) -> list[Source]:
+    return [
+        source for source in SOURCES if (tests or not source.for_tests) and not source.is_unpacked(root)
+    ]
 
 
 def provide(source: Source, root: Path) -> None:
@@ -116,7 +129,7 @@ def _fetch(source: Source, cache: Path) -> None:
         ):
             command += ["-o", f"{option}={value}"]
         _run(source, [*command, "update"], private)
-        wanted = f"{source.name}={source.version}"
+        wanted = f"{source.name}={source.version}" if "-" in source.version else source.name
         _run(source, [*command, "source", "--download-only", "--only-source", wanted], private)
         (Path(private) / source.archive).replace(cache / source.archive)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench import bootstrap, sources
-from bench.sources import LWIP, Source, SourceError
+from bench.sources import LWIP, REDIS, SOURCES, Source, SourceError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -102,16 +102,21 @@ def test_set_up_goes_on_without_it(
     assert "remedy: check the machine's package sources" in capsys.readouterr().err
 
 
-def test_it_is_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As ``./kxbench test`` has set up; where it could not, the stamp says so and only setup tries again."""
-    if not LWIP.is_unpacked(ROOT):
-        assert "source:lwip" in bootstrap.STAMP.read_text().split()
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+def test_it_is_here(source: Source) -> None:
+    """As ``./kxbench test`` has set up; where it could not, the stamp says so."""
+    if not source.is_unpacked(ROOT):
+        assert f"source:{source.name}" in bootstrap.STAMP.read_text().split()
+
+
+def test_only_setup_tries_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     stamp = tmp_path / "stamp"
     stamp.write_text("fingerprint source:lwip\n")
     monkeypatch.setattr(bootstrap, "STAMP", stamp)
     monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
-    assert bootstrap.missing_sources(again=False) == []
-    assert bootstrap.missing_sources(again=True) == [LWIP]
+    assert bootstrap.missing_sources(tests=False, again=False) == []
+    assert bootstrap.missing_sources(tests=True, again=False) == [REDIS]
+    assert bootstrap.missing_sources(tests=False, again=True) == [LWIP]
 
 
 def test_no_host_of_a_registry_is_named() -> None:
