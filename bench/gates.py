@@ -137,8 +137,8 @@ def calibrate(
     from bench.gate.calibration import worst_first
 
     print_table(
-        f"thresholds of machine {made.machine}, from {len(made.runs)} runs of plan {made.plan_name}",
-        ["series", "threshold", "run to run", "deployments", "judged as"],
+        f"machine {made.machine}: {len(made.runs)} runs of plan {made.plan_name}",
+        ["series", "threshold alone", "run to run", "deployments", "judged as"],
         [
             (
                 *(name, f"{one['threshold']:.1%}", f"{one['between']:.1%}", f"{one['within']:.1%}"),
@@ -146,7 +146,7 @@ def calibrate(
             )
             for name, one in worst_first(made.noise)
         ],
-        right=("threshold", "run to run", "deployments"),
+        right=("threshold alone", "run to run", "deployments"),
     )
     if not made.noise:
         err.print("kxbench: no series was measured often enough in every run: nothing is calibrated")

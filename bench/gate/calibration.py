@@ -5,9 +5,12 @@ in it already. And runs differ beside that (where memory happened to lie, what t
 nothing in two runs tells how much that is, so runs of the same are made and it is taken from them:
 
     excess variance = variance of the runs' medians - what the deployments inside them explain (at least 0)
-    threshold = exp(t * sqrt(2 * excess)) - 1, t the one-sided 95 % quantile of Student with runs - 1 degrees
+    threshold = exp(t * sqrt(excess * (1 + 1 / b))) - 1, at least 2 %
 
-the size that a difference of two such runs stays below in 95 % of cases; two runs, thus the 2."""
+with b the number of the baseline's runs and t Student's quantile of runs - 1 degrees which all m metrics of a
+gate together exceed by chance in a fifth of gates (1 - 0.2 / m of each). A fifth, as it is not the ratio that
+must be beyond the threshold but its interval, and then a second run's ratio once more: together that leaves
+at most one false alarm in twenty gates (``python -m tests.evidence.gate_thresholds``)."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -22,16 +25,18 @@ from bench.gate.sides import Key, Series, Side, has_no_speed, is_exact, is_judge
 
 LEAST_RUNS = 3
 """Two have one degree of freedom: t is 6.3, and nothing would ever be a regression."""
-LEVEL = 0.95
+EXCEEDED = 0.2
+"""The chance that any of a gate's metrics exceeds its threshold without a cause."""
 FLOOR = 0.02
 """A few runs that agree by chance must not make a threshold of nothing."""
 MEDIAN_VARIANCE = math.pi / 2  # of a median, over a mean's, of normal deployments
 
 
 def noise_of(sides: Sequence[Side], control: str | None, noisy: bool = False) -> dict[str, dict[str, Any]]:
-    """By ``TARGET CASE SERIES``: ``threshold``; ``paired``, whether it is of the ratio to the control;
-    ``between`` and ``within``, standard deviations of logarithms from run to run (beyond chance) and from
-    deployment to deployment; ``largest``, the largest difference between two of the runs in a row; ``runs``.
+    """By ``TARGET CASE SERIES``: ``threshold``, for a baseline of one run and that metric alone; ``paired``,
+    whether it is of the ratio to the control; ``between`` and ``within``, standard deviations of logarithms
+    from run to run (beyond chance) and from deployment to deployment; ``largest``, the largest difference
+    between two of the runs in a row; ``runs``.
 
     Series that a run lacks, exact ones and those with values that are not positive have none."""
     found = [side.units(control, noisy) for side in sides]
@@ -64,16 +69,20 @@ def figures(runs: Sequence[NDArray[np.float64]]) -> dict[str, Any]:
     within = float(np.sqrt(np.mean([stats.median_abs_deviation(run, scale="normal") ** 2 for run in runs])))
     explained = float(np.mean([MEDIAN_VARIANCE * within**2 / len(run) for run in runs]))
     between = math.sqrt(max(0.0, float(medians.var(ddof=1)) - explained))
-    t = float(stats.t.ppf(LEVEL, len(runs) - 1))
-    threshold = max(FLOOR, math.expm1(min(t * math.sqrt(2) * between, 5)))
     largest = max((abs(math.expm1(b - a)) for a, b in pairwise(medians.tolist())), default=0.0)
     return {
-        "threshold": round(threshold, 5),
+        "threshold": round(threshold(between, len(runs)), 5),
         "between": round(between, 6),
         "within": round(within, 6),
         "largest": round(largest, 5),
         "runs": len(runs),
     }
+
+
+def threshold(between: float, runs: int, baseline_runs: int = 1, metrics: int = 1) -> float:
+    """A share, for a baseline of so many runs and a gate of so many metrics; ``between`` is from ``runs``."""
+    t = float(stats.t.ppf(1 - EXCEEDED / max(metrics, 1), runs - 1))
+    return max(FLOOR, math.expm1(min(t * math.sqrt(1 + 1 / baseline_runs) * between, 5)))
 
 
 def worst_first(noise: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:

@@ -58,7 +58,7 @@ def _report(
 ) -> tuple[GateReport, Side, Thresholds]:
     """Both sides judged, with nothing measured again."""
     plan = parse(run.plan, where=f"run {run.run_id}")
-    thresholds = Thresholds.of(plan.gate, calibrations(store, machine_of(run.environment)))
+    thresholds = Thresholds.of(plan.gate, calibrations(store, machine_of(run.environment)), len(chosen.runs))
     control = plan.targets[0] if len(plan.targets) > 1 else None
     sides = read_side(store, [one.run_id for one in chosen.runs]), read_side(store, run_ids or [run.run_id])
     planned = {(target, case) for target, case, *_ in cells_of_block(plan)}

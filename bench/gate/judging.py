@@ -59,6 +59,8 @@ def judge(
                 missing.append(" ".join(key))
             else:
                 choose.unjudged["not in this run's plan"] += 1
+    by_chance = sum(not is_exact(b.metric) for _, b, _ in chosen)
+    thresholds = replace(thresholds, metrics=by_chance)
     measured = [_measured(*pair, thresholds, seed) for pair in chosen]
     return Judgement(tuple(_found(measured, settings)), tuple(missing), dict(choose.unjudged))
 

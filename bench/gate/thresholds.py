@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.gate.calibration import threshold
 from bench.gate.settings import GateSettings, fits
 from results.baselines import Calibration
 
@@ -20,28 +21,34 @@ SPEEDLESS = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """``noise`` is by ``TARGET CASE SERIES``, as calibration found it on this machine."""
+    """``noise`` is by ``TARGET CASE SERIES``, as calibration found it on this machine. A baseline of several
+    runs is known better than one of one; of many ``metrics`` judged, one or another is off by chance."""
 
     settings: GateSettings
     noise: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    baseline_runs: int = 1
+    metrics: int = 1
 
     @classmethod
-    def of(cls, settings: GateSettings, calibrations: Sequence[Calibration]) -> "Thresholds":
+    def of(
+        cls, settings: GateSettings, calibrations: Sequence[Calibration], baseline_runs: int
+    ) -> "Thresholds":
         """``calibrations`` of the machine, the newest first: of each series the newest that has it counts."""
         noise: dict[str, Mapping[str, Any]] = {}
         for calibration in calibrations:
             for name, found in calibration.noise.items():
                 noise.setdefault(name, found)
-        return cls(settings, noise)
+        return cls(settings, noise, baseline_runs)
 
     def find(self, names: Sequence[str], paired: bool, speedless: bool) -> tuple[float, str]:
         """The threshold as a share, and where it is from. ``names`` as ``names_of`` gives them."""
-        for pattern, threshold in self.settings.thresholds.items():
+        for pattern, share in self.settings.thresholds.items():
             if fits(pattern, names):
-                return threshold, "plan"
+                return share, "plan"
         calibrated = self.noise.get(names[-1])
         if calibrated is not None and bool(calibrated["paired"]) is paired:
-            return float(calibrated["threshold"]), "calibration"
+            between, runs = float(calibrated["between"]), int(calibrated["runs"])
+            return threshold(between, runs, self.baseline_runs, self.metrics), "calibration"
         if self.settings.threshold is not None:
             return self.settings.threshold, "plan"
         return (SPEEDLESS if speedless else PAIRED if paired else ABSOLUTE), "default"

@@ -33,7 +33,7 @@ retries = 2
 budget_s = 600
 cell_limit_s = 60
 [gate]
-ignore = ["first_*", "channel_open", "round_trip", "throughput", "total"]
+ignore = ["first_*", "channel_open", "round_trip", "throughput", "total", "child"]
 noisy = {noisy}
 [[cases]]
 kind = "fork"
@@ -94,7 +94,7 @@ class Gated:
 def gated(suite: Suite, seed: int, slow: bool) -> Gated:
     run = suite.run(seed, slow)
     told = suite("gate", run, "--baseline", "before", slow=slow, codes=(0, 1, 3, 5))
-    parent = next((m for m in told["metrics"] if m["metric"] == "parent"), {})
+    parent: dict[str, Any] = next((m for m in told["metrics"] if m["metric"] == "parent"), {})
     found = [f"{m['kind']}.{m['metric']}" for m in told["metrics"] if m["finding"] == "regression"]
     drift, confirmed = told["drift"] or 1.0, bool(told["confirmed_by"])
     return Gated(seed, slow, told["exit_code"], told["decision"], parent, drift, confirmed, tuple(found))
@@ -165,7 +165,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.evidence.gate", description=__doc__)
     parser.add_argument("--gates", type=int, default=20, help="of each kind")
     parser.add_argument("--blocks", type=int, default=12, help="deployments a run")
-    parser.add_argument("--calibration", type=int, default=5, help="runs, the first three are the baseline")
+    parser.add_argument("--calibration", type=int, default=8, help="runs, which are the baseline as well")
     parser.add_argument("--percent", type=int, default=10)
     parser.add_argument(
         "--noisy", action="store_true", help="use noisy deployments: to try this on a busy machine"
@@ -180,7 +180,7 @@ def main() -> None:
         build_slow(options.percent, suite.slow)
         runs = [suite.run(seed) for seed in range(1, options.calibration + 1)]
         noise = suite("calibrate", *(word for run in runs for word in ("--of", run)))["noise"]
-        suite("baseline", "set", "before", *runs[:3], "--why", "before the slowdown")
+        suite("baseline", "set", "before", *runs, "--why", "before the slowdown")
         for number in range(options.gates):
             for slow in (False, True) if number % 2 else (True, False):
                 found.append(gated(suite, 1000 + len(found), slow))

@@ -176,12 +176,16 @@ def test_patterns() -> None:
 
 
 def test_thresholds_come_from_the_plan_then_calibration_then_the_default() -> None:
-    noise = {"kylinx pipe one_way@program": {"threshold": 0.08, "paired": True}}
+    noise = {"kylinx pipe one_way@program": {"between": 0.03, "runs": 5, "paired": True}}
     names = ("one_way", "pipe.one_way", "pipe one_way@program", "kylinx pipe one_way@program")
-    assert Thresholds(GateSettings(), noise).find(names, True, False) == (0.08, "calibration")
+    found, source = Thresholds(GateSettings(), noise).find(names, True, False)
+    assert source == "calibration" and found == pytest.approx(math.expm1(0.941 * 0.03 * 2**0.5), rel=1e-3)
+    assert Thresholds(GateSettings(), noise, 5).find(names, True, False)[0] < found * 0.8
+    assert Thresholds(GateSettings(), noise, 1, 6).find(names, True, False)[0] > found * 2
     assert Thresholds(GateSettings(), noise).find(names, False, False) == (0.3, "default")
     assert Thresholds(GateSettings(), {}).find(names, True, False) == (0.05, "default")
-    assert Thresholds(GateSettings(threshold=0.07), noise).find(names, True, False) == (0.08, "calibration")
+    assert Thresholds(GateSettings(threshold=0.07), noise).find(names, True, False)[1] == "calibration"
+    assert Thresholds(GateSettings(threshold=0.07)).find(names, True, False) == (0.07, "plan")
     own = GateSettings(thresholds={"pipe.*": 0.2, "*": 0.1})
     assert Thresholds(own, noise).find(names, True, False) == (0.2, "plan")
 
