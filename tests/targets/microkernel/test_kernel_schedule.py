@@ -164,6 +164,7 @@ def test_examples(tmp_path: Path, name: str) -> None:
     compare([EXAMPLES_BY_HAND[name]], tmp_path)
 
 
+@pytest.mark.timeout(60 + 10 * EXAMPLES)
 @settings(
     max_examples=EXAMPLES,
     deadline=None,

@@ -94,6 +94,23 @@ static struct space *space_with_tasks(u32 number, u32 limit)
 	return s;
 }
 
+/* Two ports, a semaphore, a mutex and a timer, made by the first task; all spaces have them, with some or all rights. */
+static void objects_share(struct space **made)
+{
+	static system_call *const creates[] = { sys_port_create, sys_port_create, sys_sem_create, sys_mutex_create, sys_timer_create };
+	u32 r[15] = { 0 }, port = 0;
+
+	current = &tasks[1];
+	for (u32 i = 0; i < COUNT(creates); i++) {
+		r[0] = creates[i] == sys_timer_create ? port : 0;
+		r[1] = 1;
+		creates[i](current, r);
+		port = i == 0 ? r[0] : port;
+		for (u32 s = 1; s < 3; s++)
+			handle_add(made[s], made[0]->handles[r[0]].object, (i + s) % 3 ? MK_RIGHT_ALL : MK_RIGHT_SEND);
+	}
+}
+
 static void machine(void)
 {
 	static struct space *made[3];
@@ -125,6 +142,7 @@ static void machine(void)
 	device_add(MK_DEVICE_SPARE, 0, 0, 47);
 	for (u32 i = 0; i < 3; i++)
 		made[i] = space_with_tasks(i, i == 2 ? LIMIT / 2 : LIMIT);
+	objects_share(made);
 	while (made[1]->handles[MK_SELF - 8].object == NULL) /* a table that is soon full */
 		handle_add(made[1], &made[1]->object, 0);
 	handle_add(made[0], &made[1]->object, MK_RIGHT_ALL); /* as init has them */
@@ -144,7 +162,7 @@ static u32 value(void)
 	u32 b = byte();
 
 	if (b < 96)
-		return b;
+		return b < 72 ? b % 18 : b;
 	if (b < 176)
 		return 0x10000 + (b - 96) % 20 * MK_PAGE + (b - 96) / 20 * 0x400000;
 	if (b < 192)
@@ -166,6 +184,46 @@ static void message(u32 *r)
 	r[14] = byte() % 32;
 }
 
+/* What the first register names, in most calls of a kind. */
+static u32 kind_of(u32 call)
+{
+	switch (call) {
+	case MK_SEND: case MK_RECEIVE: case MK_CALL: case MK_NOTIFY: case MK_TIMER_CREATE: return PORT;
+	case MK_TASK_START: case MK_TASK_KILL: case MK_TASK_PRIORITY: return TASK;
+	case MK_TASK_CREATE: case MK_SPACE_KILL: case MK_SPACE_STATUS: case MK_MAP: case MK_UNMAP: case MK_MOVE: case MK_GIVE: return SPACE;
+	case MK_SEM_UP: case MK_SEM_DOWN: return SEMAPHORE;
+	case MK_MUTEX_LOCK: case MK_MUTEX_UNLOCK: return MUTEX;
+	case MK_TIMER_SET: return TIMER;
+	default: return FREE;
+	}
+}
+
+/* The nth handle of the kind that the task has, or the last before. */
+static u32 handle_of(u32 kind, u32 n)
+{
+	u32 found = 0;
+
+	for (u32 h = 0; h < MK_SELF; h++) {
+		const struct object *o = current->space->handles[h].object;
+
+		if (o && o->kind == kind) {
+			found = h;
+			if (!n--)
+				break;
+		}
+	}
+	return found;
+}
+
+static u32 call_number(void)
+{
+	static const u8 often[] = { MK_RECEIVE, MK_CALL, MK_SEND, MK_REPLY, MK_REPLY_RECEIVE, MK_TASK_KILL, MK_TASK_PRIORITY, MK_MUTEX_LOCK,
+				    MK_MUTEX_UNLOCK, MK_SEM_DOWN, MK_SEM_UP, MK_WINDOW, MK_REVOKE, MK_EXIT, MK_SLEEP, MK_TIMER_SET, MK_NOTIFY };
+	u32 b = byte();
+
+	return b < 128 ? b % (MK_CALLS + 2) : often[b % COUNT(often)];
+}
+
 static void arguments(u32 call, u32 *r)
 {
 	u32 kind = byte();
@@ -173,8 +231,12 @@ static void arguments(u32 call, u32 *r)
 	r[12] = call | (kind & 3 ? 0 : (1 + (kind >> 2)) << 8);
 	for (u32 i = 0; i < 5; i++)
 		r[i] = value();
+	if (kind_of(call) != FREE && kind & 0x40)
+		r[0] = handle_of(kind_of(call), kind & 3);
 	if (call >= MK_SEND && call <= MK_REPLY_RECEIVE)
 		message(r);
+	if (call == MK_REPLY_RECEIVE && kind & 0x40)
+		r[14] = handle_of(PORT, kind & 3);
 }
 
 /* ---- What a refused call may not change ---- */
@@ -191,8 +253,8 @@ static u64 digest(void)
 
 	current->frame.r[0] = 0;
 	for (size_t i = 0; i < COUNT(parts); i++)
-		for (size_t k = 0; k < parts[i].bytes; k++)
-			hash = (hash ^ ((const u8 *)parts[i].at)[k]) * 1099511628211u;
+		for (size_t k = 0; k < parts[i].bytes / sizeof(u32); k++)
+			hash = (hash ^ ((const u32 *)parts[i].at)[k]) * 1099511628211u;
 	current->frame.r[0] = kept;
 	return hash;
 }
@@ -207,7 +269,7 @@ static bool refused(u32 call, int result)
 
 static void call(struct task *t)
 {
-	u32 number = byte() % (MK_CALLS + 2), slot = number < MK_CALLS ? number : MK_CALLS, *r = t->frame.r;
+	u32 number = call_number(), slot = number < MK_CALLS ? number : MK_CALLS, *r = t->frame.r;
 	u64 before;
 	int result;
 

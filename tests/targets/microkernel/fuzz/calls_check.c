@@ -239,7 +239,7 @@ void check_all(bool thoroughly)
 		return;
 	for (u32 i = 1; i < MK_SPACES; i++)
 		for (u32 h = 0; lives(&spaces[i]) && h < MK_SELF; h++)
-			if (spaces[i].handles[h].object)
+			if (spaces[i].handles[h].object && (!h || spaces[i].handles[h].object != spaces[i].handles[h - 1].object))
 				check_object(spaces[i].handles[h].object);
 	check_pages();
 }
