@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.console import err, out, working
 from bench.judged import compare_sides, judge, judge_what_is_not
+from bench.statistics import changepoints
 from bench.stored import settle
 from results.dashboard.guard import Access, is_loopback
 from results.dashboard.hooks import ChangePoint, Hooks, Kind, System
@@ -24,8 +25,8 @@ def hooks() -> Hooks:
     return Hooks(judge=judge, compare=compare_sides, changes=changes, systems=systems, kinds=kinds)
 
 
-def changes(values: Sequence[float], names: Sequence[str]) -> Sequence[ChangePoint]:
-    return ()
+def changes(values: Sequence[float]) -> list[ChangePoint]:
+    return [ChangePoint(one.at, one.ratio, one.low, one.high, one.p) for one in changepoints.changes(values)]
 
 
 @cache

@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, func, literal, select, tuple_
+from sqlalchemy import Select, Text, func, select, type_coerce
 
 from results.judgements import FIGURES, RATIOS, SERIES, Deployed, deployed, real
 from results.store import Store
-from results.tables import CELLS, RUNS, machine_of
+from results.tables import CELLS, RUNS, machine_of, unescape
 from vocabulary import Outcome, RunRecord, RunState
 
 _BRIEF = (
-    *(RUNS.c.run_id, RUNS.c.started_s, RUNS.c.machine, RUNS.c.plan_name, RUNS.c.state),
-    *(RUNS.c.finished_s, RUNS.c.commit, RUNS.c.cells_planned, RUNS.c.judged_s),
+    *(RUNS.c.run_id, RUNS.c.started_s, RUNS.c.machine, type_coerce(RUNS.c.plan_name, Text), RUNS.c.state),
+    *(RUNS.c.finished_s, type_coerce(RUNS.c.commit, Text), RUNS.c.cells_planned, RUNS.c.judged_s),
 )  # all of the index runs_by_time: the records themselves, with plan and environment, are not read
 
 
@@ -113,8 +113,18 @@ def _briefs(store: Store, query: Select[Any]) -> list[Brief]:
     with store.reading("the runs cannot be read") as connection:
         states = {str(state): state for state in RunState}
         return [
-            Brief(run, started, machine, plan, states[state], finished, commit, planned, judged is not None)
-            for run, started, machine, plan, state, finished, commit, planned, judged in connection.execute(
+            Brief(
+                run,
+                started,
+                machine,
+                unescape(plan),
+                states[state],
+                finished,
+                unescape(commit),
+                n,
+                bool(judged),
+            )
+            for run, started, machine, plan, state, finished, commit, n, judged in connection.execute(
                 query
             ).all()
         ]
@@ -202,20 +212,22 @@ class Ended:
 
 
 def endings(store: Store) -> list[Ended]:
-    """By stepping through the index cells_by_outcome: there may be millions of cells, and few such groups."""
+    """By steps through the index cells_by_outcome: there may be millions of cells, and few such groups."""
     c = CELLS.c
-    key = tuple_(c.target, c.kind, c.outcome)
-    step = select(c.target, c.kind, c.outcome).order_by(c.target, c.kind, c.outcome).limit(1)
     found = []
     with store.reading("the cells cannot be read") as connection:
-        group = connection.execute(step).first()
-        while group is not None:
-            here = (c.target == group[0]) & (c.kind == group[1]) & (c.outcome == group[2])
-            run = connection.execute(select(func.max(c.run_id)).where(here)).scalar_one()
-            count = connection.execute(select(func.count()).where(here & (c.run_id == run))).scalar_one()
-            found.append(Ended(group[0], group[1], Outcome(group[2]), count, run))
-            after = tuple_(
-                literal(group[0], c.target.type), literal(group[1], c.kind.type), literal(group[2])
-            )
-            group = connection.execute(step.where(key > after)).first()
+        target = connection.execute(select(func.min(c.target))).scalar()
+        while target is not None:
+            kinds = select(func.min(c.kind)).where(c.target == target)
+            kind = connection.execute(kinds).scalar()
+            while kind is not None:
+                for outcome in Outcome:
+                    here = (c.target == target) & (c.kind == kind) & (c.outcome == str(outcome))
+                    run = connection.execute(select(func.max(c.run_id)).where(here)).scalar()
+                    if run is not None:
+                        those = select(func.count()).where(here & (c.run_id == run))
+                        count = connection.execute(those).scalar_one()
+                        found.append(Ended(target, kind, outcome, count, run))
+                kind = connection.execute(kinds.where(c.kind > kind)).scalar()
+            target = connection.execute(select(func.min(c.target)).where(c.target > target)).scalar()
     return found

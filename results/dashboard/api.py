@@ -16,7 +16,7 @@ from results.dashboard.hooks import Side
 from results.dashboard.progress import progress_of
 from results.dashboard.source import Source
 from results.dashboard.systems import systems_of
-from results.dashboard.trends import chart_of, trend_of
+from results.dashboard.trends import are_quick, changes_of, chart_of, trend_of
 from results.exporters.json_file import lines
 from results.plain import finite
 from vocabulary import CellRecord, ComparisonRow, UsageError
@@ -213,7 +213,9 @@ def _across(router: APIRouter, source: Source) -> None:
         request: Request, series_id: Number, against: Word = "", since: Seconds = None, until: Seconds = None
     ) -> Response:
         def make() -> dict[str, Any]:
-            return chart_list([chart_of(source, trend_of(source, series_id, against), since, until)])
+            found = trend_of(source, series_id, against)
+            changes = changes_of(source, found) if are_quick(source, found) else ()
+            return chart_list([chart_of(source, found, changes, since, until)])
 
         return kept_json(request, source, make)
 
@@ -271,7 +273,7 @@ def _trend(source: Source, series_id: int, against: str) -> dict[str, Any]:
     changes = [
         {name: getattr(change, name) for name in ("machine", "ratio", "interval", "p", "verdict")}
         | {"run_id": change.run.run_id, "before": change.before.run_id}
-        for change in found.changes
+        for change in changes_of(source, found)
     ]
     unit = "×" if against else found.series.unit
     return {

@@ -120,8 +120,8 @@ def _pages(app: FastAPI, source: Source, links: ServedLinks) -> None:
         return kept_page(request, source, lambda: pages.trends_page(source, links))
 
     @app.api_route("/trends/{series_id}", **page)
-    def trend(request: Request, series_id: Number, against: Word = "") -> Response:
-        return kept_page(request, source, lambda: pages.trend_page(source, links, series_id, against))
+    def trend(request: Request, series_id: Number, against: Word = "", whole: bool = False) -> Response:
+        return kept_page(request, source, lambda: pages.trend_page(source, links, series_id, against, whole))
 
     @app.api_route("/systems", **page)
     def systems(request: Request) -> Response:

@@ -18,7 +18,7 @@ from results.dashboard.overview import Overview, overview_of
 from results.dashboard.progress import Progress, progress_of
 from results.dashboard.source import Source, machine_text
 from results.dashboard.systems import systems_of
-from results.dashboard.trends import chart_of, listed, title_of, trend_of
+from results.dashboard.trends import are_quick, changes_of, chart_of, listed, title_of, trend_of
 from results.dashboard.verdicts import claims_table, gate_table
 from results.families import FAMILIES, OTHER, family_of
 from results.history import SeriesId, ratio_targets
@@ -143,18 +143,21 @@ def _groups(source: Source) -> list[tuple[str, list[tuple[SeriesId, str, str]]]]
     return [(title, rows) for title, rows in groups.items() if rows]
 
 
-def trend_page(source: Source, links: Links, series_id: int, against: str = "") -> str:
+def trend_page(source: Source, links: Links, series_id: int, against: str = "", whole: bool = False) -> str:
+    """Change points of many runs take a while: unless it is to be ``whole``, its script asks for them."""
     trend = trend_of(source, series_id, against)
-    chart = chart_of(source, trend)
+    whole = whole or not links.live or are_quick(source, trend)
+    changes = changes_of(source, trend) if whole else ()
     return render(
         "trend.html.j2",
         links,
         "trends",
-        {"trend": [chart]},
+        {"trend": [chart_of(source, trend, changes)]},
         trend=trend,
+        whole=whole,
+        changes=changes,
         rows=listed(source, trend),
         targets=source.kept(("ratio targets", series_id), lambda: ratio_targets(source.store, series_id)),
-        legend=LEGEND,
     )
 
 

@@ -48,9 +48,9 @@ class Memo:
                         self._kept.popitem(last=False)
         return made
 
-    def clear(self) -> None:
+    def has(self, version: str, key: Hashable) -> bool:
         with self._guard:
-            self._kept.clear()
+            return version == self._version and key in self._kept
 
 
 @dataclass(slots=True)
@@ -60,6 +60,7 @@ class Source:
     store: Store
     hooks: Hooks
     memo: Memo = field(default_factory=Memo)
+    lasting: Memo = field(default_factory=Memo)  # of what depends on its key alone
 
     def kept(self, key: Hashable, make: Callable[[], Found]) -> Found:
         return self.memo.get(self.store.version(), key, make)

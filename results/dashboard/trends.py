@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from results.history import Brief, Point, SeriesId
 from results.units import Scale, between, ratio, ratio_between, scale
 from vocabulary import UsageError
 
+QUICK = 60  # runs whose change points are found in no time
 MOST_POINTS = 500  # drawn at once; of more runs, neighbours are drawn together until one zooms in
 _MOST_DOTS = 4000
 _LISTED = 60
@@ -51,7 +53,6 @@ class Trend:
     title: str
     unit: Scale
     machines: dict[str, tuple[Placed, ...]]  # by machine, the oldest run first
-    changes: tuple[Changed, ...]
 
     @property
     def count(self) -> int:
@@ -92,15 +93,28 @@ def _trend(source: Source, series_id: int, against: str) -> Trend:
         title=title_of(series),
         unit=_ONE if against else scale(middle, series.unit, family_of(series.kind).key),
         machines={name: tuple(members) for name, members in ordered.items()},
-        changes=tuple(
-            c for name, members in ordered.items() for c in _changes(source, series, name, members)
-        ),
     )
 
 
-def _changes(source: Source, series: SeriesId, machine: str, members: Sequence[Placed]) -> list[Changed]:
-    found = source.hooks.changes([p.point.value for p in members], [p.run.run_id for p in members])
-    return [_changed(series, machine, members, change) for change in found if 0 < change.at < len(members)]
+def changes_of(source: Source, trend: Trend) -> tuple[Changed, ...]:
+    """Found once for the same figures, whatever else the store gets."""
+    found = []
+    for machine, members in trend.machines.items():
+        values = tuple(p.point.value for p in members)
+        every = source.lasting.get("", values, partial(_found, source, values))
+        found += [_changed(trend.series, machine, members, one) for one in every if 0 < one.at < len(members)]
+    return tuple(found)
+
+
+def _found(source: Source, values: tuple[float, ...]) -> tuple[ChangePoint, ...]:
+    return tuple(source.hooks.changes(values))
+
+
+def are_quick(source: Source, trend: Trend) -> bool:
+    """Whether its change points are found already, or soon: of thousands of runs they take a while, and a
+    page is shown before."""
+    every = [tuple(p.point.value for p in members) for members in trend.machines.values()]
+    return all(len(values) <= QUICK or source.lasting.has("", values) for values in every)
 
 
 def _changed(series: SeriesId, machine: str, members: Sequence[Placed], change: ChangePoint) -> Changed:
@@ -125,6 +139,7 @@ def _changed(series: SeriesId, machine: str, members: Sequence[Placed], change: 
 def chart_of(
     source: Source,
     trend: Trend,
+    changes: Sequence[Changed] = (),
     since_s: float | None = None,
     until_s: float | None = None,
     most: int = MOST_POINTS,
@@ -161,7 +176,7 @@ def chart_of(
                 "text": f"{change.ratio} ({change.interval})",
                 "machine": change.machine,
             }
-            for change in trend.changes
+            for change in changes
         ],
     }
 

@@ -113,6 +113,22 @@
   kinds.ratios = { draw: ratios, choices: () => scales };
   document.querySelectorAll(".chart:not([data-drawn])").forEach((figure) => { if (["trend", "ratios"].includes(byId.get(figure.id)?.type)) draw(figure); });
 
+  /* Change points of many runs take a while: the page that has them is fetched, and its part taken over. */
+  for (const section of document.querySelectorAll("[data-later]")) {
+    (async () => {
+      try {
+        const answer = await fetch(section.dataset.later);
+        if (!answer.ok) return;
+        const whole = new DOMParser().parseFromString(await answer.text(), "text/html");
+        section.replaceWith(whole.querySelector("#changes").closest("section"));
+        for (const found of Object.values(JSON.parse(whole.getElementById("charts").textContent)).flat()) {
+          const shown = byId.get(found.id), figure = document.getElementById(found.id);
+          if (shown) { byId.set(found.id, { ...shown, changes: found.changes }); draw(figure); }
+        }
+      } catch (error) { section.querySelector("[role=status]").textContent = `Change points cannot be shown: ${error.message}`; }
+    })();
+  }
+
   /* A run that goes on: its bar and words, until it ends; then the page with its figures. */
   for (const box of document.querySelectorAll("[data-progress]")) {
     const bar = box.querySelector("progress"), told = box.querySelector(".told");
