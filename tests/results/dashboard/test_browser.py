@@ -30,8 +30,8 @@ FLAGS = [
 
 
 UNNAMED = """() => {
-  const named = (e) => e.getAttribute('aria-label') || e.textContent.trim() || e.labels?.[0]?.textContent.trim()
-    || (e.getAttribute('aria-labelledby') || '').split(' ')
+  const named = (e) => e.getAttribute('aria-label') || e.textContent.trim()
+    || e.labels?.[0]?.textContent.trim() || (e.getAttribute('aria-labelledby') || '').split(' ')
       .map((id) => document.getElementById(id)?.textContent || '').join('');
   const all = 'a, button, input, select, [role=img], [role=region], progress, table';
   return [...document.querySelectorAll(all)].filter((e) => !e.closest('.plot') && !named(e))
@@ -236,9 +236,8 @@ def test_zooming_a_trend_and_finding_a_series(browser: Browser, url: str) -> Non
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.98, box["y"] + box["height"] / 2, steps=5)
     page.mouse.up()
-    page.wait_for_function(
-        f"() => JSON.stringify({plot}.layout.xaxis.range) !== {json.dumps(json.dumps(whole, separators=(',', ':')))}"
-    )
+    before = json.dumps(json.dumps(whole, separators=(",", ":")))
+    page.wait_for_function(f"() => JSON.stringify({plot}.layout.xaxis.range) !== {before}")
     assert page.evaluate(f"{plot}.layout.yaxis.range[0]") <= 0  # the zero stays
     page.goto(f"{url}/trends")
     page.fill("input[type=search]", "kylinx fork child")

@@ -69,8 +69,11 @@ def test_a_port_in_use_is_told_with_a_remedy(copy: Path) -> None:
 def test_stores_that_cannot_be_shown_are_told_and_left_alone(tmp_path: Path, copy: Path) -> None:
     corrupt = tmp_path / "corrupt.sqlite"
     corrupt.write_bytes(b"not a database, " * 1000)
-    with sqlite3.connect(copy) as db:
-        db.execute("UPDATE alembic_version SET version_num = '9999'")
+    db = sqlite3.connect(copy)
+    db.execute("UPDATE alembic_version SET version_num = '9999'")
+    db.commit()
+    db.execute("PRAGMA journal_mode = DELETE")  # so that all of it is in the one file
+    db.close()
     for store, words in ((corrupt, "not a database"), (copy, "newer")):
         before = store.read_bytes()
         for arguments in (("--port", "0"), ("--export", tmp_path / "site")):

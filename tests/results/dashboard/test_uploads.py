@@ -143,7 +143,8 @@ def test_a_failure_while_keeping_loses_nothing_and_may_be_repeated(
 ) -> None:
     from results import samples
 
-    written, real = [], samples.write_durably
+    written: list[Path] = []
+    real = samples.write_durably
 
     def full_disk(path: Path, content: bytes) -> None:
         if len(written) == 2:
