@@ -61,6 +61,8 @@ class Block:
     columns: tuple[str, ...]
     rows: tuple[tuple[str | tuple[str, str], ...], ...]
     note: str = ""
+    rest: tuple[tuple[str | tuple[str, str], ...], ...] = ()  # folded away, under the words ``rest_is``
+    rest_is: str = ""
 
 
 def _nothing(*_: Any) -> tuple[()]:

@@ -16,7 +16,7 @@ _CLASS = {
     **dict.fromkeys(("pass", "holds", "improved"), "better"),
     **dict.fromkeys(("regression", "fails", "failed"), "worse"),
 }
-_MOST_ROWS, _MOST_CLAIMS = 40, 100
+_MOST_ROWS = 40
 _CLAIM_ORDER = {"fails": 0, "inconclusive": 1, "holds": 2}
 _SHOWN_FINDINGS = ("regression", "inconclusive", "refuted", "improved")
 
@@ -79,12 +79,11 @@ def claims_table(store: Store, run_ids: Sequence[str]) -> list[Block]:
     if not rows:
         return []
     rows.sort(key=lambda row: _CLAIM_ORDER.get(row[4][0], 9))
+    judged = tuple(row for row in rows if row[4][0] in _CLAIM_ORDER)
+    rest = tuple(row for row in rows if row[4][0] not in _CLAIM_ORDER)
     columns = ("Claim", "Claimed", "Published", "Measured, 95 % interval", "Verdict", "Why", "Run")
-    return [Block("Published claims", columns, tuple(rows[:_MOST_CLAIMS]), _left_out(len(rows)))]
-
-
-def _left_out(count: int) -> str:
-    return f"The first {_MOST_CLAIMS} of {count}." if count > _MOST_CLAIMS else ""
+    words = f"{len(rest)} claims that could not be measured"
+    return [Block("Published claims", columns, judged, rest=rest, rest_is=words)]
 
 
 def _claim(run_id: str, told: Mapping[str, Any]) -> tuple[str | tuple[str, str], ...]:
@@ -94,13 +93,20 @@ def _claim(run_id: str, told: Mapping[str, Any]) -> tuple[str | tuple[str, str],
     source = ", ".join(str(said[name]) for name in ("source", "where") if said.get(name))
     return (
         f"{said.get('says') or said.get('id') or ''}" + (f" ({source})" if source else ""),
-        _relation(said.get("relation"), str(told.get("unit") or "")),
+        _relation(said.get("relation"), str(told.get("unit") or _own_unit(said))),
         _published(told, said.get("published")),
         _value(told),
         (word, _CLASS.get(word, "unjudged")),
         str(told.get("why") or ""),
         run_id,
     )
+
+
+def _own_unit(claim: Mapping[str, Any]) -> str:
+    """Of a claim about a figure; empty for one about a ratio."""
+    published = claim.get("published")
+    about_a_figure = isinstance(published, Mapping) and not claim.get("against")
+    return str(published.get("unit") or "") if about_a_figure and published else ""
 
 
 def _relation(found: Any, unit: str) -> str:

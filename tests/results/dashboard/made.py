@@ -26,6 +26,8 @@ class Page(HTMLParser):
         self.tags.append((tag, {key: value or "" for key, value in attrs}))
         if tag in ("script", "style"):
             self._open.append(tag)
+        if tag in ("td", "th", "p", "li", "option"):
+            self._text.append(" ")
 
     def handle_endtag(self, tag: str) -> None:
         if self._open and self._open[-1] == tag:
