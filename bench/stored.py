@@ -4,6 +4,7 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from results.history import briefs
 from results.store import Store
 from targets.lab import is_dead
 from vocabulary import RunState
@@ -21,8 +22,9 @@ def opened(where: str | None) -> Iterator[Store]:
 def settle(store: Store) -> None:
     """A suite that was killed could not say so: its runs on this machine become ``interrupted``, so that
     they can be resumed. Runs of other machines in a shared store are left alone."""
-    for run in store.runs():
-        if run.state is RunState.RUNNING and run.environment.get("host") == platform.node():
+    for brief in briefs(store, state=RunState.RUNNING):  # of months of runs, only those are read whole
+        run = store.run(brief.run_id)
+        if run.environment.get("host") == platform.node():
             try:
                 dead = is_dead(run.run_id)
             except PermissionError:
