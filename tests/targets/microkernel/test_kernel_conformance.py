@@ -10,7 +10,7 @@ from targets.microkernel.building import HERE, build
 from tests.targets.microkernel.booting import boot
 
 SOURCES = HERE / "tasks" / "test"
-GROUPS = ("refusal", "ipc", "grant", "sync", "life", "memory", "time", "isolation")
+GROUPS = ("refusal", "ipc", "grant", "sync", "life", "memory", "time", "isolation", "strings")
 FAULTS_ARE_MEANT = ("isolation",)
 
 

@@ -6,6 +6,7 @@ static unsigned failures;
 static const struct { const char *name; const struct test *tests; } groups[] = {
 	{ "refusal", refusal_tests }, { "ipc", ipc_tests }, { "grant", grant_tests }, { "sync", sync_tests },
 	{ "life", life_tests }, { "memory", memory_tests }, { "time", time_tests }, { "isolation", isolation_tests }, { "restart", restart_tests },
+	{ "strings", strings_tests },
 };
 
 void check_failed(const char *file, int line, const char *what)

@@ -13,7 +13,7 @@ void check_is(int found, int wanted, const char *file, int line, const char *wha
 
 struct test { const char *name; void (*run)(void); };
 extern const struct test refusal_tests[], ipc_tests[], grant_tests[], sync_tests[], life_tests[], memory_tests[], time_tests[],
-	isolation_tests[], restart_tests[];
+	isolation_tests[], restart_tests[], strings_tests[];
 void frail_serve(void);
 
 unsigned device(unsigned kind);
