@@ -9,6 +9,7 @@
 #define NAME_ENDED 5    /* word 0 sequence -> word 0 the next, word 1 how many, words 2..8 the spaces' numbers */
 #define NAME_STOP 6     /* switches the machine off */
 #define NAME_KILL 7     /* words 0, 1 name of a program, which is ended -> word 0: 0 or MK_E*; for the shell alone */
+#define NAME_TIME 8     /* -> word 0: the board's clock, unix seconds */
 
 #define NAME_RESTART 1u
 #define NAME_ENDED_MOST 7

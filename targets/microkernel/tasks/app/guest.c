@@ -303,7 +303,8 @@ int main(void)
 	if (wrong)
 		mk_fail("%s: %s", app.name, wrong);
 	for (listen();;) {
-		int error = net_exchange(&batch, periodic() * 1000);
+		uint32_t sleep_ms = periodic();
+		int error = net_exchange(&batch, (mk_unix_sharpen() ? sleep_ms : 1) * 1000);
 
 		turn++;
 		app_unix_ms = mk_unix_ms();

@@ -14,8 +14,13 @@ void clock_open(void)
 		}
 }
 
+uint32_t clock_seconds(void)
+{
+	return clock ? *clock : 0;
+}
+
 void clock_read(struct mk_start *s)
 {
-	s->unix_s = clock ? *clock : 0;
+	s->unix_s = clock_seconds();
 	s->unix_counter = mk_counter();
 }

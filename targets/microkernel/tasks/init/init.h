@@ -26,8 +26,9 @@ const void *initrd_find(const char *name, size_t name_bytes, unsigned *bytes);
 int spawn(struct program *p); /* runs its line -> number of its space, or MK_E* */
 bool option(const char *line, const char *name, char *value, size_t size);
 
-/* clock.c: for a program's first page */
+/* clock.c: for a program's first page, and who asks */
 void clock_open(void);
+uint32_t clock_seconds(void);
 void clock_read(struct mk_start *s);
 
 /* main.c: bits of notifications to the port */

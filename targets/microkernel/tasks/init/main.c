@@ -238,6 +238,9 @@ static bool serve(unsigned token, struct mk_message *m)
 	case NAME_KILL:
 		m->word[0] = (unsigned)kill_program(m->sender, (const char *)m->word);
 		return true;
+	case NAME_TIME:
+		m->word[0] = clock_seconds();
+		return true;
 	case NAME_STOP:
 		mk_shutdown(0);
 		return true;

@@ -87,6 +87,7 @@ static inline unsigned mk_counter_hz(void)
 
 uint64_t mk_time_us(void);       /* since the machine's start */
 uint64_t mk_unix_ms(void);       /* clock.c; never goes back */
+bool mk_unix_sharpen(void);      /* looks where the board's seconds begin; false: call again soon, best in a millisecond */
 
 /* ---- string.S, text.c ---- */
 void *memcpy(void *restrict to, const void *restrict from, size_t bytes);
@@ -129,6 +130,7 @@ extern const struct mk_start *mk_started;
 bool mk_option(const char *name, char *value, size_t size); /* name=value of the line */
 int mk_name_register(const char *name, unsigned port, bool restart); /* restart: this program, when it ends */
 int mk_name_find(const char *name, unsigned us); /* -> handle of its port; waits for it */
+int mk_board_seconds(void);      /* unix time; 0: the board has no clock */
 int mk_spawn(const char *line, unsigned priority); /* a program of the initrd -> its space's number */
 int mk_kill(const char *name); /* a program, by the shell */
 int mk_ended(unsigned *sequence, unsigned *spaces, unsigned most); /* numbers of spaces that ended since */

@@ -63,6 +63,13 @@ int mk_name_register(const char *name, unsigned port, bool restart)
 	return ask_with_port(&m, port);
 }
 
+int mk_board_seconds(void)
+{
+	struct mk_message m = { .tag = MK_TAG(NAME_TIME, 0) };
+
+	return ask(&m, 0);
+}
+
 int mk_name_find(const char *name, unsigned us)
 {
 	struct mk_message m = { .tag = MK_TAG(NAME_FIND, 2) };
