@@ -22,7 +22,7 @@ FETCHED_WITHIN_S = 600
 class Source:
     """``archive`` is the file with the upstream source, unpacked without its top folder into ``directory``
     (below the tree's root). Debian's own patches are not applied. A ``version`` without Debian's revision is
-    that of any: security updates leave the archive as it is. What is ``for_tests`` alone, only tests fetch."""
+    that of any: security updates leave the archive as it is. What is ``for_tests``, only tests fetch."""
 
     name: str
     version: str
@@ -48,7 +48,7 @@ LWIP = Source(
     "0a8276d09fc4e97bbba2f953d74af2388fc2195ea156be9d7589e297a68fde24",
     "targets/microkernel/build/lwip",
 )
-# Its own tests (tests/targets/microkernel/test_redis_own.py); the version that the RESP server's replies are of.
+# Its own tests (tests/targets/microkernel/test_redis_own.py), of the version that the RESP server answers as.
 REDIS = Source(
     "redis",
     "7.0.15",
@@ -72,9 +72,7 @@ class SourceError(Exception):
 
 
 def missing(root: Path, tests: bool) -> list[Source]:
-    return [
-        source for source in SOURCES if (tests or not source.for_tests) and not source.is_unpacked(root)
-    ]
+    return [source for source in SOURCES if (tests or not source.for_tests) and not source.is_unpacked(root)]
 
 
 def provide(source: Source, root: Path) -> None:

@@ -6,12 +6,12 @@
 
 extern const struct command string_commands[], substring_commands[], counter_commands[], key_commands[],
 	expiry_commands[], scan_commands[], list_commands[], hash_commands[], set_commands[], zset_commands[],
-	zset_range_commands[], transaction_commands[], server_commands[], connection_commands[];
+	zset_range_commands[], transaction_commands[], server_commands[], config_commands[], connection_commands[];
 
 const struct command *const command_groups[] = {
 	string_commands, substring_commands, counter_commands, key_commands, expiry_commands, scan_commands,
 	list_commands, hash_commands, set_commands, zset_commands, zset_range_commands, transaction_commands,
-	server_commands, connection_commands, NULL,
+	server_commands, config_commands, connection_commands, NULL,
 };
 
 static const struct command *slots[SLOTS];

@@ -95,49 +95,6 @@ static void info(struct client *c)
 	reply_verbatim(c, (struct span){ t.bytes, t.count });
 }
 
-/* ---- CONFIG ---- */
-
-static const char *const settings[][2] = { { "appendonly", "no" }, { "databases", "1" }, { "maxmemory", "0" },
-	{ "maxmemory-policy", "noeviction" }, { "save", "" }, { "timeout", "0" } };
-#define SETTINGS (sizeof settings / sizeof *settings)
-
-static bool is_asked(struct client *c, const char *setting)
-{
-	uint8_t pattern[64];
-
-	for (uint32_t i = 2; i < c->argc; i++) {
-		size_t n = c->argv[i].bytes;
-
-		if (n > sizeof pattern)
-			continue;
-		for (size_t k = 0; k < n; k++)
-			pattern[k] = lower(c->argv[i].at[k]);
-		if (glob_matches((struct span){ pattern, n }, span_of(setting)))
-			return true;
-	}
-	return false;
-}
-
-static void config_get(struct client *c)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < SETTINGS; i++)
-		count += is_asked(c, settings[i][0]);
-	reply_map(c, count);
-	for (size_t i = 0; i < SETTINGS; i++)
-		if (is_asked(c, settings[i][0])) {
-			reply_bulk(c, span_of(settings[i][0]));
-			reply_bulk(c, span_of(settings[i][1]));
-		}
-}
-
-static void config_resetstat(struct client *c)
-{
-	server.commands_ever = server.expired_ever = server.hits = server.misses = 0;
-	reply_ok(c);
-}
-
 /* ---- COMMAND ---- */
 
 static size_t command_total(void)
@@ -234,9 +191,6 @@ static void time(struct client *c)
 
 const struct command server_commands[] = {
 	{ "info", -1, 0, 0, 0, 0, info },
-	{ "config", -2, CONTAINER, 0, 0, 0, NULL },
-	{ "config|get", -3, SUBCOMMAND, 0, 0, 0, config_get },
-	{ "config|resetstat", 2, SUBCOMMAND, 0, 0, 0, config_resetstat },
 	{ "command", -1, CONTAINER, 0, 0, 0, command },
 	{ "command|count", 2, SUBCOMMAND, 0, 0, 0, command_count },
 	{ "command|docs", -2, SUBCOMMAND, 0, 0, 0, command_docs },

@@ -95,6 +95,51 @@ static void randomkey(struct client *c)
 	reply_null(c);
 }
 
+static void add_node(void *bytes, struct node *node)
+{
+	struct string *s = node->value;
+
+	*(size_t *)bytes += sizeof *node + node->key_bytes + (s ? sizeof *s + s->capacity : 0);
+}
+
+/* -> bytes, without what the allocator adds. */
+static size_t memory_of(void *value)
+{
+	struct value *v = value;
+	struct table *t = value;
+	struct list *l = value;
+	size_t bytes;
+
+	if (v->kind == STRING)
+		return sizeof(struct string) + ((struct string *)value)->capacity;
+	if (v->kind == LIST) {
+		bytes = sizeof *l + l->capacity * sizeof *l->ring;
+		for (uint32_t i = 0; i < l->count; i++)
+			bytes += sizeof(struct string) + (*list_at(l, i))->capacity;
+		return bytes;
+	}
+	bytes = sizeof *t + (t->dict.buckets[0] + t->dict.buckets[1] + t->capacity) * sizeof(struct node *);
+	dict_each(&t->dict, add_node, &bytes);
+	return bytes;
+}
+
+static void memory_usage(struct client *c)
+{
+	struct node *node = key_find(c->argv[2]);
+	int64_t samples;
+
+	if (c->argc > 3 && (c->argc != 5 || !is_word(c->argv[3], "samples"))) {
+		reply_error(c, SYNTAX);
+		return;
+	}
+	if (c->argc > 3 && !argument_integer(c, 4, &samples)) /* all are counted, however many are wanted */
+		return;
+	if (node)
+		reply_integer(c, (int64_t)(sizeof *node + node->key_bytes + memory_of(node->value)));
+	else
+		reply_null(c);
+}
+
 const struct command key_commands[] = {
 	{ "del", -2, WRITES, 1, -1, 1, del },
 	{ "unlink", -2, WRITES | FAST, 1, -1, 1, del },
@@ -106,6 +151,8 @@ const struct command key_commands[] = {
 	{ "dbsize", 1, FAST, 0, 0, 0, dbsize },
 	{ "flushdb", -1, WRITES, 0, 0, 0, flush },
 	{ "flushall", -1, WRITES, 0, 0, 0, flush },
+	{ "memory", -2, CONTAINER, 0, 0, 0, NULL },
+	{ "memory|usage", -3, SUBCOMMAND, 2, 2, 1, memory_usage },
 	{ "randomkey", 1, 0, 0, 0, 0, randomkey },
 	{ 0 },
 };

@@ -1,0 +1,79 @@
+"""Redis's own tests of its commands (bench/sources.py) on the guest's server, which they did not start.
+
+Left out: what needs Redis's debug commands or replication, and what `redis_own.skip` names, with reasons."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.sources import REDIS
+from targets.lab import Lab
+from targets.microkernel import MicrokernelDeployment, building
+from vocabulary import Endpoint, Service, ServiceKind
+
+pytestmark = pytest.mark.root
+ROOT = Path(__file__).resolve().parents[3]
+TESTS = ROOT / REDIS.directory
+SKIP = Path(__file__).with_name("redis_own.skip")
+# How many tests of each unit apply: one that is skipped by mistake is missed.
+UNITS = {
+    "unit/type/string": 56,
+    "unit/type/incr": 22,
+    "unit/type/list": 47,
+    "unit/type/list-3": 4,
+    "unit/type/hash": 48,
+    "unit/type/set": 51,
+    "unit/type/zset": 113,
+    "unit/keyspace": 29,
+    "unit/expire": 56,
+    "unit/scan": 16,
+    "unit/protocol": 16,
+    "unit/multi": 23,
+    "unit/quit": 3,
+}
+OPTIONS = ["--singledb", "--durable", "--ignore-encoding", "--ignore-digest", "--clients", "1"]
+TAGS = "-needs:debug -needs:repl -slow"
+WITHIN_S = 150
+
+
+@pytest.fixture(scope="module")
+def served(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    if not shutil.which("tclsh"):
+        pytest.skip("tclsh is not installed")
+    if not TESTS.is_dir():
+        pytest.skip(f"the source of {REDIS.name} {REDIS.version} is not there; ./kxbench setup says why")
+    building.build()
+    with lab.site(lab.unused_name("guest"), tap=True) as site:
+        scratch = tmp_path_factory.mktemp("own")
+        deployment = MicrokernelDeployment("microkernel", lab, site, scratch)
+        with deployment.serve(Service(ServiceKind.REDIS)) as endpoint:
+            yield endpoint
+
+
+def run(lab: Lab, endpoint: Endpoint, unit: str, directory: Path) -> str:
+    """What the tests say."""
+    command = ["tclsh", "tests/test_helper.tcl", "--host", endpoint.host, "--port", str(endpoint.port)]
+    command += [*OPTIONS, "--tags", TAGS, "--skipfile", str(SKIP), "--single", unit]
+    said = directory / "said"
+    with said.open("wb") as file:
+        tests = lab.place.popen(command, cwd=TESTS, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+        try:
+            code = tests.wait(WITHIN_S)
+        finally:
+            tests.kill()
+            tests.wait()
+    text = re.sub(r"\x1b\[[\d;]*m", "", said.read_text(errors="replace"))
+    assert code == 0, text[-4000:]
+    return text
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_unit(served: Endpoint, lab: Lab, tmp_path: Path, unit: str) -> None:
+    said = run(lab, served, unit, tmp_path)
+    assert not re.search(r"^\[(err|exception)\]", said, re.MULTILINE), said[-4000:]
+    passed = re.findall(r"^\[ok\]: (.*) \(\d+ ms\)$", said, re.MULTILINE)
+    assert len(passed) == UNITS[unit], passed
