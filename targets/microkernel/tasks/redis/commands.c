@@ -5,13 +5,15 @@
 #define SLOTS 512 /* a power of two, more than twice the commands */
 
 extern const struct command string_commands[], substring_commands[], counter_commands[], key_commands[],
-	expiry_commands[], scan_commands[], list_commands[], hash_commands[], set_commands[], zset_commands[],
-	zset_range_commands[], transaction_commands[], server_commands[], config_commands[], connection_commands[];
+	expiry_commands[], scan_commands[], list_commands[], list_element_commands[], hash_commands[], set_commands[],
+	set_algebra_commands[], zset_commands[], zset_range_commands[], transaction_commands[], server_commands[],
+	config_commands[], connection_commands[];
 
 const struct command *const command_groups[] = {
 	string_commands, substring_commands, counter_commands, key_commands, expiry_commands, scan_commands,
-	list_commands, hash_commands, set_commands, zset_commands, zset_range_commands, transaction_commands,
-	server_commands, config_commands, connection_commands, NULL,
+	list_commands, list_element_commands, hash_commands, set_commands, set_algebra_commands, zset_commands,
+	zset_range_commands, transaction_commands, server_commands, config_commands,
+	connection_commands, NULL,
 };
 
 static const struct command *slots[SLOTS];

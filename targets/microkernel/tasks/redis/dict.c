@@ -149,6 +149,18 @@ struct node *dict_take(struct dict *d, struct span key)
 	return node;
 }
 
+static struct node *some_of(struct node *chain, uint32_t random)
+{
+	struct node *node = chain;
+	uint32_t length = 0;
+
+	for (; node; node = node->next)
+		length++;
+	for (random %= length; random; random--)
+		chain = chain->next;
+	return chain;
+}
+
 struct node *dict_some(struct dict *d, uint32_t random)
 {
 	if (!d->count)
@@ -159,7 +171,7 @@ struct node *dict_some(struct dict *d, uint32_t random)
 
 		for (uint32_t i = 0; i < d->buckets[t]; i++, bucket = (bucket + 1) & (d->buckets[t] - 1))
 			if (d->table[t][bucket])
-				return d->table[t][bucket];
+				return some_of(d->table[t][bucket], random >> 16 & 0x7fff);
 	}
 }
 

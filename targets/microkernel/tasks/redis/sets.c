@@ -142,81 +142,105 @@ static void spop(struct client *c)
 	}
 }
 
-/* ---- SINTER, SDIFF, SUNION: the result is a set of its own first, since its size stands in front ---- */
+/* ---- SRANDMEMBER ---- */
 
-struct combining {
-	struct client *c;
-	struct table *result;
-	bool intersection, failed;
+#define REPLIES_MOST 10000000 /* more, with repetitions, would find no memory, late */
+
+struct members {
+	struct node **at;
+	uint32_t count;
 };
 
-static void combine(void *context, struct node *node)
+static void gather(void *context, struct node *node)
 {
-	struct combining *k = context;
-	struct client *c = k->c;
+	struct members *m = context;
 
-	if (has(k->result, node_key(node)))
-		return;
-	for (uint32_t i = 2; k->intersection && i < c->argc; i++) {
-		struct node *other = dict_find(&server.keys, c->argv[i]); /* key_find() has been through them all */
-
-		if (!other || !has(other->value, node_key(node)))
-			return;
-	}
-	if (!dict_add(&k->result->dict, node_key(node)))
-		k->failed = true;
+	m->at[m->count++] = node;
 }
 
-static void take_out(void *context, struct node *node)
+/* Each as likely as any other: with repetitions if fewer than 0 are wanted. */
+static void reply_some(struct client *c, struct table *set, int64_t wanted)
 {
-	struct combining *k = context;
+	struct members m = { .at = wanted < -REPLIES_MOST ? NULL : app_allocate(set->dict.count * sizeof *m.at) };
 
-	app_release(dict_take(&k->result->dict, node_key(node)));
-}
-
-static void sets_combined(struct client *c, bool intersection, bool difference)
-{
-	struct combining k = { .c = c, .intersection = intersection, .result = NULL };
-
-	for (uint32_t i = 1; i < c->argc; i++) {
-		struct table *set;
-
-		if (!set_typed(c, c->argv[i], &set))
-			return;
-	}
-	if (!(k.result = value_new(SET))) {
+	if (!m.at) {
 		reply_error(c, NO_MEMORY);
 		return;
 	}
-	for (uint32_t i = 1; i < (intersection ? 2 : c->argc); i++) {
-		struct node *node = dict_find(&server.keys, c->argv[i]);
-		struct table *set = node ? node->value : NULL;
+	dict_each(&set->dict, gather, &m);
+	if (wanted > m.count)
+		wanted = m.count;
+	reply_array(c, (size_t)(wanted < 0 ? -wanted : wanted));
+	for (; wanted < 0 && !c->lost; wanted++)
+		reply_bulk(c, node_key(m.at[next_random() % m.count]));
+	for (; wanted > 0; wanted--) {
+		uint32_t i = next_random() % m.count;
 
-		if (set)
-			dict_each(&set->dict, difference && i > 1 ? take_out : combine, &k);
+		reply_bulk(c, node_key(m.at[i]));
+		m.at[i] = m.at[--m.count];
 	}
-	if (k.failed) {
-		reply_error(c, NO_MEMORY);
-	} else {
-		reply_set(c, k.result->dict.count);
-		dict_each(&k.result->dict, reply_member, c);
+	app_release(m.at);
+}
+
+static void srandmember(struct client *c)
+{
+	int64_t wanted = 0;
+	struct table *set;
+
+	if (c->argc > 3) {
+		reply_error(c, SYNTAX);
+		return;
 	}
-	value_free(k.result);
+	if (c->argc == 3 && !argument_integer(c, 2, &wanted))
+		return;
+	if (wanted == INT64_MIN) {
+		reply_error(c, "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807");
+		return;
+	}
+	if (!set_typed(c, c->argv[1], &set))
+		return;
+	if (c->argc == 2 && set)
+		reply_bulk(c, node_key(dict_some(&set->dict, next_random())));
+	else if (c->argc == 2)
+		reply_null(c);
+	else if (set && wanted)
+		reply_some(c, set, wanted);
+	else
+		reply_array(c, 0);
 }
 
-static void sinter(struct client *c)
+static void smove(struct client *c)
 {
-	sets_combined(c, true, false);
-}
+	struct span member = c->argv[3];
+	struct table *from, *to;
+	bool added;
 
-static void sdiff(struct client *c)
-{
-	sets_combined(c, false, true);
-}
-
-static void sunion(struct client *c)
-{
-	sets_combined(c, false, false);
+	if (!set_typed(c, c->argv[1], &from))
+		return;
+	if (!from) {
+		reply_integer(c, 0);
+		return;
+	}
+	if (!set_typed(c, c->argv[2], &to))
+		return;
+	if (from == to || !has(from, member)) {
+		reply_integer(c, has(from, member));
+		return;
+	}
+	added = !has(to, member);
+	if (added && (!(to = key_or_new(c, c->argv[2], SET)) || !dict_add(&to->dict, member))) {
+		if (to) {
+			key_delete_if_empty(c->argv[2], to);
+			reply_error(c, NO_MEMORY);
+		}
+		return;
+	}
+	app_release(dict_take(&from->dict, member));
+	key_changed(c->argv[1]);
+	if (added)
+		key_changed(c->argv[2]);
+	key_delete_if_empty(c->argv[1], from);
+	reply_integer(c, 1);
 }
 
 const struct command set_commands[] = {
@@ -227,8 +251,7 @@ const struct command set_commands[] = {
 	{ "smismember", -3, FAST, 1, 1, 1, smismember },
 	{ "smembers", 2, 0, 1, 1, 1, smembers },
 	{ "spop", -2, WRITES | FAST, 1, 1, 1, spop },
-	{ "sinter", -2, 0, 1, -1, 1, sinter },
-	{ "sdiff", -2, 0, 1, -1, 1, sdiff },
-	{ "sunion", -2, 0, 1, -1, 1, sunion },
+	{ "srandmember", -2, 0, 1, 1, 1, srandmember },
+	{ "smove", 4, WRITES | GROWS | FAST, 1, 2, 1, smove },
 	{ 0 },
 };

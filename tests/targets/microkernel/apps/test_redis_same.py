@@ -74,6 +74,8 @@ def option(name: bytes, *parts: Part) -> Part:
     return st.tuples(st.just(name), *parts).map(_flat)
 
 
+places = st.sampled_from([b"RANK", b"count", b"MAXLEN", b"x"])
+ends = st.sampled_from([b"LEFT", b"right", b"x"])
 expiry_options = st.sampled_from([b"EX", b"PX", b"exat", b"PXAT"]).flatmap(lambda name: option(name, times))
 limit = st.one_of(st.just(()), option(b"LIMIT", numbers, numbers))
 pairs = st.tuples(words, words).map(_flat)
@@ -143,6 +145,11 @@ COMMANDS = {
         command("LSET", keys, numbers, words),
         command("LRANGE", keys, numbers, numbers),
         command("LTRIM", keys, numbers, numbers),
+        command("LINSERT", keys, st.sampled_from([b"BEFORE", b"after", b"x"]), words, words),
+        command("LREM", keys, numbers, words),
+        command("LPOS", keys, words, some(st.tuples(places, numbers), most=2)),
+        command("RPOPLPUSH", keys, keys),
+        command("LMOVE", keys, keys, ends, ends),
     ],
     "hashes": [
         command("HSET", keys, some(pairs, 1)),
@@ -171,6 +178,12 @@ COMMANDS = {
         command("SDIFF", some(keys, 1)),
         command("SUNION", some(keys, 1)),
         command("SPOP", keys, st.just(b"100")),
+        command("SINTERSTORE", some(keys, 2)),
+        command("SDIFFSTORE", some(keys, 2)),
+        command("SUNIONSTORE", some(keys, 2)),
+        command("SINTERCARD", numbers, some(keys, 1), some(option(b"limit", numbers), most=1)),
+        command("SMOVE", keys, keys, words),
+        command("SRANDMEMBER", keys, st.sampled_from([b"100", b"0", b"x", b"-9223372036854775808"])),
         command("SSCAN", keys, st.just(b"0"), some(words)),
     ],
     "zsets": [
@@ -219,7 +232,17 @@ COMMANDS = {
         command("INCR", keys),
     ],
 }
-UNORDERED = {b"KEYS", b"SMEMBERS", b"SINTER", b"SDIFF", b"SUNION", b"SPOP", b"HKEYS", b"HVALS"}
+UNORDERED = {
+    b"KEYS",
+    b"SMEMBERS",
+    b"SINTER",
+    b"SDIFF",
+    b"SUNION",
+    b"SPOP",
+    b"HKEYS",
+    b"HVALS",
+    b"SRANDMEMBER",
+}
 PAIRED = {b"HGETALL"}
 SCANS = {b"SCAN", b"SSCAN", b"HSCAN", b"ZSCAN"}
 
