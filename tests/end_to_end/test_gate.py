@@ -11,14 +11,14 @@ def test_a_gate_measures_again_what_looks_worse(suite: Suite) -> None:
     plan = write_plan(suite.folder)
     run = suite.json("run", str(plan))["run"]
     with Store.open(suite.store) as store:
-        past = faster_past(store, run, 0.25)
-    assert suite("baseline", "set", "main", past, "--why", "it was four times as fast").returncode == 0
+        past = faster_past(store, run, 0.05)
+    assert suite("baseline", "set", "main", past, "--why", "it was twenty times as fast").returncode == 0
 
     gated = suite("gate", run, "--baseline", "main", "--json")
     told = json.loads(gated.stdout)
     assert gated.returncode == 1, told
     (metric,) = told["metrics"]
-    assert metric["finding"] == "regression" and 3 < metric["ratio"] < 5 and metric["paired"]
+    assert metric["finding"] == "regression" and 19 < metric["ratio"] < 21 and metric["paired"]
     if told["confirmed_by"]:  # not if somebody commits to this tree meanwhile
         assert metric["again"]["deployments"] == [6, 6] and metric["again"]["ratio"] > 1.1
         cells = suite.json("show", told["confirmed_by"], "--cells")
