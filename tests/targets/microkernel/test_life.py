@@ -181,8 +181,8 @@ import pathlib, sys
 from targets.lab import Lab
 from targets.microkernel import MicrokernelDeployment
 from targets.microkernel.building import Parts
-kernel, tasks, scratch = map(pathlib.Path, sys.argv[1:])
-with Lab("interrupted") as lab, lab.site("guest", tap=True) as site:
+kernel, tasks, scratch = map(pathlib.Path, sys.argv[1:4])
+with Lab(sys.argv[4]) as lab, lab.site("guest", tap=True) as site:
     deployment = MicrokernelDeployment("microkernel", lab, site, scratch, Parts(kernel, tasks))
     print(site.place.cgroup, flush=True)
     deployment.run_micro(pathlib.Path("kernel"), [], timeout_s=60)
@@ -193,7 +193,8 @@ with Lab("interrupted") as lab, lab.site("guest", tap=True) as site:
 def test_nothing_is_left(guest: Guest, tmp_path: Path, how: signal.Signals) -> None:
     parts = guest(BANNER, "WAIT")
     paths = (parts.kernel, parts.tasks, tmp_path / "scratch")
-    command = [sys.executable, "-c", INTERRUPTED, *map(str, paths)]
+    run = f"interrupted-{os.getpid()}"
+    command = [sys.executable, "-c", INTERRUPTED, *map(str, paths), run]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as suite:
         assert suite.stdout is not None
         members = Path(suite.stdout.readline().decode().strip()) / "cgroup.procs"
@@ -207,5 +208,10 @@ def test_nothing_is_left(guest: Guest, tmp_path: Path, how: signal.Signals) -> N
     while any(Path("/proc", pid).exists() for pid in pids) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not [pid for pid in pids if Path("/proc", pid).exists()]
-    if how is signal.SIGINT:
-        assert not members.exists()
+    if (
+        how is signal.SIGKILL
+    ):  # names of what is dead: the next lab of that run, or `kxbench clean`, removes them
+        with Lab(run) as again:
+            assert again.place.pids() == []
+    assert not members.exists()
+    assert not list(Path("/run/netns").glob(f"*{run}*"))

@@ -2,58 +2,28 @@
 generator with any arguments."""
 
 import os
-import random
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import dns.message
 import pytest
 
+from tests.local import HOST, free_port
 from vocabulary import Endpoint, Samples, ServiceKind, Source
 from workloads.openloop import build, encode_requests
 from workloads.protocol import parse_with_params
 
-HOST = "127.0.0.1"
 NAMES = 100
 PAGE_BYTES = 612
-
-
-class LocalPlace:
-    """A Place without a namespace or cgroup: enough to start a program in."""
-
-    netns = ""
-    cgroup = Path("/sys/fs/cgroup")
-    cgroup_id = 1
-
-    def popen(
-        self,
-        argv: Sequence[str | Path],
-        *,
-        cpus: Collection[int] | None = None,
-        env: Mapping[str, str] | None = None,
-        cwd: Path | None = None,
-        stdin: int | IO[Any] | None = None,
-        stdout: int | IO[Any] | None = None,
-        stderr: int | IO[Any] | None = None,
-    ) -> "subprocess.Popen[bytes]":
-        pin = ["taskset", "-c", ",".join(map(str, sorted(cpus)))] if cpus else []
-        words = [*pin, *map(str, argv)]
-        return subprocess.Popen(words, cwd=cwd, stdin=stdin, stdout=stdout, stderr=stderr)
-
-    def entered(self) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def pids(self) -> list[int]:
-        return []
 
 
 @dataclass(frozen=True)
@@ -108,16 +78,6 @@ def generate() -> Generate:
         return finished(start(port, requests, *words, program=program))
 
     return call
-
-
-def free_port() -> int:
-    """A port that is free for TCP and UDP and below those that the kernel gives to clients."""
-    while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp, suppress(OSError):
-            tcp.bind((HOST, port))
-            udp.bind((HOST, port))
-            return port
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.workloads.openloop.conftest import HOST, Generate, finished, free_port, start
+from tests.local import HOST, free_port
+from tests.workloads.openloop.conftest import Generate, finished, start
 from vocabulary import ServiceKind
 
 Answer = Callable[[bytes], bytes | None]

@@ -15,15 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.workloads.openloop.conftest import (
-    HOST,
-    NAMES,
-    Generate,
-    LocalPlace,
-    finished,
-    free_port,
-    start,
-)
+from tests.local import HOST, LocalPlace, free_port
+from tests.workloads.openloop.conftest import NAMES, Generate, finished, start
 from vocabulary import Endpoint, ServiceKind, Source, TargetError, UsageError
 from workloads.openloop import doubts, encode_requests, one, rates, run, sweep
 from workloads.openloop.sweep import Point, sustained

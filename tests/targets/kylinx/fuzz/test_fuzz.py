@@ -1,85 +1,41 @@
-"""Each fuzz target for a bounded time, from the kept corpus on. ``KXBENCH_FUZZ_S``: seconds for each (5)."""
+"""What reads images, programs and the guests' calls, fuzzed: see tests/fuzzing.py."""
 
 import os
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests import fuzzing
+
 HERE = Path(__file__).parent
-TARGETS = ("elf", "image", "libos_load", "hypercall", "control_socket")
 LONGEST = {"elf": 8192, "image": 32768, "libos_load": 8192, "hypercall": 4000, "control_socket": 16384}
-SECONDS = int(os.environ.get("KXBENCH_FUZZ_S", "5"))
-SEED = 1
-MOST_MEMORY_MB = 2048
 SHARED_MEMORY = Path("/dev") / "shm"
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("fuzz")
-    if not shutil.which("clang"):
-        pytest.skip("no clang: install clang and libclang-rt-dev")
-    probe = folder / "probe.c"
-    probe.write_text("int LLVMFuzzerTestOneInput(const char *p, unsigned long n) { return 0 * (p && n); }\n")
-    command = ["clang", "-fsanitize=fuzzer,address,undefined", "-o", str(folder / "probe"), str(probe)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("clang has no libFuzzer: install libclang-rt-dev")
-    made = subprocess.run(
-        ["make", "-s", f"-j{os.cpu_count()}", "-C", HERE, f"B={folder}"],
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
-    assert made.returncode == 0, made.stderr[-4000:]
-    return folder
+    return fuzzing.build(HERE, tmp_path_factory.mktemp("fuzz"))
 
 
 @pytest.fixture
-def files() -> Iterator[Path]:
+def files() -> Iterator[str]:
     """Where a target's host shares are: memory, which is fast."""
     with tempfile.TemporaryDirectory(
         dir=SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
     ) as path:
-        yield Path(path)
+        yield path
 
 
-@pytest.mark.timeout(SECONDS + 300)
-@pytest.mark.parametrize("target", TARGETS)
-def test_nothing_is_found(built: Path, files: Path, tmp_path: Path, target: str) -> None:
-    found = tmp_path / "found"
-    found.mkdir()
-    done = subprocess.run(
-        [
-            built / target,
-            f"-max_total_time={SECONDS}",
-            f"-seed={SEED}",
-            f"-max_len={LONGEST[target]}",
-            "-timeout=20",
-            f"-rss_limit_mb={MOST_MEMORY_MB}",
-            f"-artifact_prefix={tmp_path}/",
-            "-print_final_stats=1",
-            found,
-            HERE / "corpus" / target,
-        ],
-        env=os.environ
-        | {
-            "KX_FUZZ_FOLDER": str(files),
-            "ASAN_OPTIONS": "detect_leaks=0",
-            "UBSAN_OPTIONS": "print_stacktrace=1",
-        },
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=SECONDS + 240,
-        check=False,
+@fuzzing.TIMEOUT
+@pytest.mark.parametrize("target", LONGEST)
+def test_nothing_is_found(built: Path, files: str, tmp_path: Path, target: str) -> None:
+    fuzzing.nothing_is_found(
+        built / target,
+        HERE / "corpus" / target,
+        tmp_path,
+        LONGEST[target],
+        KX_FUZZ_FOLDER=files,
+        ASAN_OPTIONS="detect_leaks=0",
     )
-    assert done.returncode == 0, done.stderr[-8000:]
-    executed = [line for line in done.stderr.splitlines() if "number_of_executed_units" in line]
-    inputs = sum(1 for _ in (HERE / "corpus" / target).iterdir())
-    assert executed and int(executed[0].split()[-1]) >= inputs, done.stderr[-2000:]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.targets.microkernel.apps.serving import Served, free_port, serving
+from tests.local import free_port
+from tests.targets.microkernel.apps.serving import Served, serving
 
 APP = Path(__file__).parents[4] / "targets" / "microkernel" / "tasks" / "app"
 LIMIT_S = 280

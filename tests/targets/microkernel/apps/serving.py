@@ -1,6 +1,5 @@
 """Servers on loopback ports, and raw sockets to them."""
 
-import random
 import signal
 import socket
 import subprocess
@@ -10,18 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-HOST = "127.0.0.1"
+from tests.local import HOST
+
 TIMEOUT_S = 10.0
-
-
-def free_port() -> int:
-    """A port that is free for TCP and UDP and below those that the kernel gives to clients."""
-    while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp, suppress(OSError):
-            tcp.bind((HOST, port))
-            udp.bind((HOST, port))
-            return port
 
 
 @dataclass(frozen=True)

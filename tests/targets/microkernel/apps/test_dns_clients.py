@@ -8,9 +8,9 @@ import dns.message
 import dns.query
 import pytest
 
+from tests.local import HOST, LocalPlace
 from tests.targets.microkernel.apps.conftest import Start
-from tests.targets.microkernel.apps.place import ThisMachine
-from tests.targets.microkernel.apps.serving import HOST, Served
+from tests.targets.microkernel.apps.serving import Served
 from vocabulary import Endpoint, ServiceKind
 from workloads import openloop
 from workloads.dns_load.cases import Dns, DnsLoad
@@ -18,7 +18,7 @@ from workloads.dns_load.checks import CHECKS, verify
 from workloads.dns_load.zone import FILE, Zone, zone
 from workloads.native import dnsperf
 
-PLACE = ThisMachine()
+PLACE = LocalPlace()
 NAMES = 1000
 
 

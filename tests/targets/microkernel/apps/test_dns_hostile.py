@@ -7,8 +7,9 @@ import dns.message
 import dns.query
 import pytest
 
+from tests.local import HOST
 from tests.targets.microkernel.apps.conftest import Start
-from tests.targets.microkernel.apps.serving import HOST, Served, everything
+from tests.targets.microkernel.apps.serving import Served, everything
 from tests.targets.microkernel.apps.zones import ORIGIN, zone_text
 
 QUERY = dns.message.make_query(f"several.{ORIGIN}", "A")

@@ -19,8 +19,9 @@ import pytest
 from dns.message import Message
 from dns.rrset import RRset
 
+from tests.local import HOST, free_port
 from tests.targets.microkernel.apps.conftest import Start
-from tests.targets.microkernel.apps.serving import HOST, Served, free_port, serving
+from tests.targets.microkernel.apps.serving import Served, serving
 from tests.targets.microkernel.apps.zones import ORIGIN, zone_text
 
 CONFIG = """server:

@@ -11,8 +11,9 @@ import dns.rdatatype
 import dns.zone
 import pytest
 
+from tests.local import HOST
 from tests.targets.microkernel.apps.conftest import Build, Start
-from tests.targets.microkernel.apps.serving import HOST, Served
+from tests.targets.microkernel.apps.serving import Served
 from tests.targets.microkernel.apps.zones import ORIGIN, zone_text
 
 HEAD = "$TTL 300\n@ SOA ns h 1 2 3 4 5\n NS ns\n"

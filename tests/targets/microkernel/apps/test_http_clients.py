@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.local import HOST, LocalPlace
 from tests.targets.microkernel.apps.conftest import Start
-from tests.targets.microkernel.apps.place import ThisMachine
-from tests.targets.microkernel.apps.serving import HOST, Served, everything
+from tests.targets.microkernel.apps.serving import Served, everything
 from vocabulary import Endpoint, ServiceKind
 from workloads import openloop
 from workloads.http_load.cases import Http, HttpLoad
@@ -20,7 +20,7 @@ from workloads.http_load.checks import CHECKS, verify
 from workloads.http_load.pages import Pages, name_of, pages
 from workloads.native import wrk
 
-PLACE = ThisMachine()
+PLACE = LocalPlace()
 
 
 def endpoint(served: Served) -> Endpoint:

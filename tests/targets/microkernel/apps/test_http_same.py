@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.local import free_port
 from tests.targets.microkernel.apps.conftest import Start
-from tests.targets.microkernel.apps.serving import Served, free_port, serving
+from tests.targets.microkernel.apps.serving import Served, serving
 
 MODIFIED_S = 784111777
 DATE = b"Sun, 06 Nov 1994 08:49:37 GMT"

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests.local import HOST, LocalPlace
 from tests.targets.microkernel.apps.conftest import Start
-from tests.targets.microkernel.apps.place import ThisMachine
-from tests.targets.microkernel.apps.serving import HOST, Served
+from tests.targets.microkernel.apps.serving import Served
 from vocabulary import Endpoint, ServiceKind
 from workloads import openloop
 from workloads.native import redis_benchmark
@@ -20,7 +20,7 @@ from workloads.redis_load.cases import Redis, RedisLoad
 from workloads.redis_load.checks import CHECKS, verify
 from workloads.redis_load.dataset import key_set, load
 
-PLACE = ThisMachine()
+PLACE = LocalPlace()
 SIZES = [("16384", "16384"), ("1", "1"), ("7", "100"), ("16384", "1")]
 
 

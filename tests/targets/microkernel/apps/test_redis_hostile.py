@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests.local import HOST
 from tests.targets.microkernel.apps.conftest import Start
-from tests.targets.microkernel.apps.serving import HOST, Served, everything
+from tests.targets.microkernel.apps.serving import Served, everything
 
 PING = b"*1\r\n$4\r\nPING\r\n"
 PONG = b"+PONG\r\n"

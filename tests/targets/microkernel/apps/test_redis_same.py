@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.local import HOST, free_port
 from tests.targets.microkernel.apps.conftest import Start
 from tests.targets.microkernel.apps.resp import Resp, Words
-from tests.targets.microkernel.apps.serving import HOST, Served, free_port, serving
+from tests.targets.microkernel.apps.serving import Served, serving
 
 EXAMPLES = int(os.environ.get("KXBENCH_EXAMPLES", "60"))
 SLACK = {b"TTL": 1, b"PTTL": 500}

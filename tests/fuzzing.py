@@ -1,0 +1,67 @@
+"""libFuzzer targets for a bounded time, from the kept corpus on. ``KXBENCH_FUZZ_S``: seconds for each (5)."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SECONDS = int(os.environ.get("KXBENCH_FUZZ_S", "5"))
+TIMEOUT = pytest.mark.timeout(SECONDS + 300)
+SEED = 1
+MOST_MEMORY_MB = 2048
+
+
+def build(source: Path, output: Path) -> Path:
+    """All targets of the Makefile in ``source``, into ``output``. Skips where clang cannot make them."""
+    if not shutil.which("clang"):
+        pytest.skip("no clang: install clang and libclang-rt-dev")
+    probe = output / "probe.c"
+    probe.write_text("int LLVMFuzzerTestOneInput(const char *p, unsigned long n) { return 0 * (p && n); }\n")
+    command = ["clang", "-fsanitize=fuzzer,address,undefined", "-o", str(output / "probe"), str(probe)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("clang has no libFuzzer: install libclang-rt-dev")
+    made = subprocess.run(
+        ["make", "-s", f"-j{os.cpu_count()}", "-C", source, f"B={output}"],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr[-4000:]
+    return output
+
+
+def nothing_is_found(
+    program: Path, corpus: Path, scratch: Path, longest: int, *options: str, **environment: str
+) -> None:
+    """No input of the corpus, nor one made of them, makes the target stop; and it has tried them all."""
+    found = scratch / "found"
+    found.mkdir()
+    done = subprocess.run(
+        [
+            program,
+            f"-max_total_time={SECONDS}",
+            f"-seed={SEED}",
+            f"-max_len={longest}",
+            "-timeout=20",
+            f"-rss_limit_mb={MOST_MEMORY_MB}",
+            f"-artifact_prefix={scratch}/",
+            "-print_final_stats=1",
+            *options,
+            found,
+            corpus,
+        ],
+        env=os.environ | {"UBSAN_OPTIONS": "print_stacktrace=1"} | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=SECONDS + 240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-8000:]
+    executed = [line for line in done.stderr.splitlines() if "number_of_executed_units" in line]
+    inputs = sum(1 for _ in corpus.iterdir())
+    assert executed and int(executed[0].split()[-1]) >= inputs, done.stderr[-2000:]
