@@ -53,26 +53,14 @@ static void stamp_cost_measure(void)
 	}
 }
 
-static unsigned number(const char *name, unsigned otherwise)
-{
-	char digits[12];
-	unsigned value = 0;
-
-	if (!mk_option(name, digits, sizeof digits))
-		return otherwise;
-	for (const char *d = digits; *d >= '0' && *d <= '9'; d++)
-		value = value * 10 + (unsigned)(*d - '0');
-	return value;
-}
-
 static void measure(void *unused)
 {
 	char group[16] = "syscall";
 
 	(void)unused;
 	mk_option("group", group, sizeof group);
-	iterations = number("iterations", 100);
-	interval_ms = number("interval_ms", 100);
+	iterations = mk_option_number("iterations", 100);
+	interval_ms = mk_option_number("interval_ms", 100);
 	stamp_cost_measure();
 	for (unsigned i = 0; i < MK_COUNT(groups); i++)
 		if (!strcmp(group, groups[i].name)) {

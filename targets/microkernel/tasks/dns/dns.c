@@ -1,9 +1,9 @@
 /* The DNS server as an application: datagrams, and messages with their length in front on a connection (RFC 7766). */
 #include "dns.h"
+#include "pending.h"
 
 struct connection {
-	uint8_t *pending;                  /* of an answer: what had no room */
-	uint32_t pending_at, pending_bytes;
+	struct pending pending;
 	uint32_t got;                      /* bytes of a message in pieces, with its length */
 	uint8_t query[2 + QUERY_MOST];
 };
@@ -41,7 +41,7 @@ static void *open_connection(void)
 
 	if (connections >= CONNECTIONS_MOST || !(c = app_allocate(sizeof *c)))
 		return NULL;
-	c->pending = NULL;
+	c->pending.bytes = NULL;
 	c->got = 0;
 	connections++;
 	return c;
@@ -51,44 +51,9 @@ static void close_connection(void *connection)
 {
 	struct connection *c = connection;
 
-	app_release(c->pending);
+	app_release(c->pending.bytes);
 	app_release(c);
 	connections--;
-}
-
-static bool pending_put(struct connection *c, struct app_io *io)
-{
-	size_t n = c->pending_bytes - c->pending_at;
-
-	if (n > io->room)
-		n = io->room;
-	memcpy(io->out, c->pending + c->pending_at, n);
-	io->out += n;
-	io->room -= n;
-	c->pending_at += (uint32_t)n;
-	if (c->pending_at < c->pending_bytes)
-		return false;
-	app_release(c->pending);
-	c->pending = NULL;
-	return true;
-}
-
-/* false: no memory for what does not fit. */
-static bool put(struct connection *c, struct app_io *io, const uint8_t *bytes, size_t count)
-{
-	size_t n = count < io->room ? count : io->room;
-
-	memcpy(io->out, bytes, n);
-	io->out += n;
-	io->room -= n;
-	if (n == count)
-		return true;
-	c->pending_at = 0;
-	c->pending_bytes = (uint32_t)(count - n);
-	if (!(c->pending = app_allocate(c->pending_bytes)))
-		return false;
-	memcpy(c->pending, bytes + n, c->pending_bytes);
-	return true;
 }
 
 static bool reply(struct connection *c, struct app_io *io, const uint8_t *query, size_t bytes)
@@ -97,7 +62,7 @@ static bool reply(struct connection *c, struct app_io *io, const uint8_t *query,
 	size_t n = answer(query, bytes, message + 2, MESSAGE_MOST, false);
 
 	set16(message, (uint32_t)n);
-	return !n || put(c, io, message, 2 + n);
+	return !n || pending_put(&c->pending, io, message, 2 + n);
 }
 
 /* Takes up to the end of a message -> whether it is whole; more than QUERY_MOST is no query: *bad. */
@@ -129,7 +94,7 @@ static enum app_next run(void *connection, struct app_io *io)
 	bool bad = false;
 
 	for (;;) {
-		if (c->pending && !pending_put(c, io))
+		if (!pending_go_on(&c->pending, io))
 			return APP_ROOM;
 		if (!message_take(c, io, &bad)) {
 			if (bad)

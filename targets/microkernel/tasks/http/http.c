@@ -34,7 +34,7 @@ static void close_connection(void *connection)
 	if (c->sending)
 		app_file_close(&c->file);
 	app_release(c->head);
-	app_release(c->pending);
+	app_release(c->pending.bytes);
 	app_release(c);
 	connections--;
 }
@@ -43,38 +43,10 @@ static void close_connection(void *connection)
 
 bool connection_put(struct connection *c, struct app_io *io, struct span bytes)
 {
-	size_t n = bytes.bytes < io->room ? bytes.bytes : io->room;
-
-	memcpy(io->out, bytes.at, n);
-	io->out += n;
-	io->room -= n;
-	if (n == bytes.bytes)
+	if (pending_put(&c->pending, io, bytes.at, bytes.bytes))
 		return true;
-	c->pending_at = 0;
-	c->pending_bytes = (uint32_t)(bytes.bytes - n);
-	if (!(c->pending = app_allocate(c->pending_bytes))) {
-		c->closing = true; /* cut off: the end of the connection is all that tells */
-		return false;
-	}
-	memcpy(c->pending, bytes.at + n, c->pending_bytes);
-	return true;
-}
-
-static bool pending_put(struct connection *c, struct app_io *io)
-{
-	size_t n = c->pending_bytes - c->pending_at;
-
-	if (n > io->room)
-		n = io->room;
-	memcpy(io->out, c->pending + c->pending_at, n);
-	io->out += n;
-	io->room -= n;
-	c->pending_at += (uint32_t)n;
-	if (c->pending_at < c->pending_bytes)
-		return false;
-	app_release(c->pending);
-	c->pending = NULL;
-	return true;
+	c->closing = true; /* cut off: the end of the connection is all that tells */
+	return false;
 }
 
 /* As much of the file as there is room for. */
@@ -215,7 +187,7 @@ static enum app_next run(void *connection, struct app_io *io)
 	struct connection *c = connection;
 
 	for (;;) {
-		if ((c->pending && !pending_put(c, io)) || (c->sending && !file_put(c, io)))
+		if (!pending_go_on(&c->pending, io) || (c->sending && !file_put(c, io)))
 			return APP_ROOM;
 		if (c->closing) {
 			io->in_bytes = 0;

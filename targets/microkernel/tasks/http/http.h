@@ -1,6 +1,7 @@
 /* What the parts of the HTTP server share. RFC 9110 is the semantics, RFC 9112 the messages of HTTP/1.1. */
 #ifndef HTTP_H
 #define HTTP_H
+#include "pending.h"
 #include "text.h"
 
 /* ---- limits ---- */
@@ -102,8 +103,7 @@ struct connection {
 	uint32_t offset, left;
 	struct app_file file;
 	struct body body;
-	uint8_t *pending;        /* of a response's head: what had no room */
-	uint32_t pending_at, pending_bytes;
+	struct pending pending;  /* of a response's head */
 };
 void answer(struct connection *c, struct app_io *io, const struct request *r);        /* answer.c */
 void answer_error(struct connection *c, struct app_io *io, unsigned status);           /* and close */

@@ -4,23 +4,9 @@
 static unsigned server;
 static _Alignas(MK_PAGE) char page[MK_PAGE];
 
-/* When the server has gone the next one is asked. */
 static int ask(struct mk_message *m, unsigned us)
 {
-	for (unsigned tries = 0;; tries++) {
-		int found = server ? (int)server : mk_name_find("console", us), error;
-
-		if (found < 0)
-			return found;
-		server = (unsigned)found;
-		error = mk_call(server, m, us);
-		if (!error)
-			return (int)m->word[0];
-		if (error != MK_EDEAD || tries)
-			return error;
-		mk_drop(server);
-		server = 0;
-	}
+	return mk_ask(&server, "console", m, us);
 }
 
 int console_write(const char *text, size_t bytes)

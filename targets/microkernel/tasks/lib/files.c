@@ -6,20 +6,7 @@ static _Alignas(MK_PAGE) char page[MK_PAGE]; /* of paths and names */
 
 static int ask(struct mk_message *m)
 {
-	for (unsigned tries = 0;; tries++) {
-		int found = server ? (int)server : mk_name_find("ramfs", 0), error;
-
-		if (found < 0)
-			return found;
-		server = (unsigned)found;
-		error = mk_call(server, m, 0);
-		if (!error)
-			return (int)m->word[0];
-		if (error != MK_EDEAD || tries)
-			return error;
-		mk_drop(server);
-		server = 0;
-	}
+	return mk_ask(&server, "ramfs", m, 0);
 }
 
 static int ask_path(struct mk_message *m, unsigned label, const char *path)

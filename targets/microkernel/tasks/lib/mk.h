@@ -128,8 +128,11 @@ struct mk_start {
 extern const struct mk_start *mk_started;
 
 bool mk_option(const char *name, char *value, size_t size); /* name=value of the line */
+unsigned mk_option_number(const char *name, unsigned otherwise);
 int mk_name_register(const char *name, unsigned port, bool restart); /* restart: this program, when it ends */
 int mk_name_find(const char *name, unsigned us); /* -> handle of its port; waits for it */
+int mk_ask(unsigned *server, const char *name, struct mk_message *m, unsigned us); /* -> word 0 of the answer. *server: the handle,
+	0 at first; where that server has gone, its successor is asked */
 int mk_board_seconds(void);      /* unix time; 0: the board has no clock */
 int mk_spawn(const char *line, unsigned priority); /* a program of the initrd -> its space's number */
 int mk_kill(const char *name); /* a program, by the shell */

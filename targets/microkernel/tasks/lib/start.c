@@ -123,3 +123,33 @@ int mk_ended(unsigned *sequence, unsigned *numbers, unsigned most)
 		numbers[i] = m.word[2 + i];
 	return (int)(m.word[1] < most ? m.word[1] : most);
 }
+
+unsigned mk_option_number(const char *name, unsigned otherwise)
+{
+	char digits[12];
+	unsigned value = 0;
+
+	if (!mk_option(name, digits, sizeof digits))
+		return otherwise;
+	for (const char *d = digits; *d >= '0' && *d <= '9'; d++)
+		value = value * 10 + (unsigned)(*d - '0');
+	return value;
+}
+
+int mk_ask(unsigned *server, const char *name, struct mk_message *m, unsigned us)
+{
+	for (unsigned tries = 0;; tries++) {
+		int found = *server ? (int)*server : mk_name_find(name, us), error;
+
+		if (found < 0)
+			return found;
+		*server = (unsigned)found;
+		error = mk_call(*server, m, us);
+		if (!error)
+			return (int)m->word[0];
+		if (error != MK_EDEAD || tries)
+			return error;
+		mk_drop(*server);
+		*server = 0;
+	}
+}

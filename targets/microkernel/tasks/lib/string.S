@@ -32,12 +32,13 @@ memcpy:
 	subs	r2, r2, #32
 	bhs	1b
 	pop	{r4-r9}
-2:	adds	r2, r2, #28
-	bmi	4f
+2:	add	r2, r2, #32
+words:	subs	r2, r2, #4
+	blo	4f
 3:	ldr	r3, [r1], #4
 	str	r3, [r0], #4
 	subs	r2, r2, #4
-	bpl	3b
+	bhs	3b
 4:	add	r2, r2, #4
 bytes:	subs	r2, r2, #1
 	popmi	{r0, pc}
@@ -57,14 +58,8 @@ apart:	subs	r2, r2, #16
 	subs	r2, r2, #16
 	bhs	1b
 	pop	{r4-r6}
-2:	adds	r2, r2, #12
-	bmi	4f
-3:	ldr	r3, [r1], #4
-	str	r3, [r0], #4
-	subs	r2, r2, #4
-	bpl	3b
-4:	add	r2, r2, #4
-	b	bytes
+2:	add	r2, r2, #16
+	b	words
 
 backwards:
 	add	r1, r1, r2

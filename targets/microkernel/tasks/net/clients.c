@@ -15,8 +15,11 @@ static uint8_t *window;
 
 static void window_to(unsigned slot)
 {
+	int error = mk_window(window + slot * SLOT_BYTES, MK_GRANT_PAGES);
+
+	if (error)
+		mk_fail("net: slot %u of the window is not free: %d", slot, error);
 	window_slot = slot;
-	mk_window(window + slot * SLOT_BYTES, MK_GRANT_PAGES);
 }
 
 void clients_init(unsigned server_port)
@@ -28,15 +31,16 @@ void clients_init(unsigned server_port)
 	window_to(0);
 }
 
-/* There are more slots than clients, so one is free. */
-static void window_move(void)
+/* There are more slots than clients, so one is free. answered: the slot of a client that has its answer with the next receive: free by
+ * then, but its pages are still there. */
+static void window_move(unsigned answered)
 {
 	unsigned used = 0;
 
 	for (unsigned i = 0; i < waiting_count; i++)
 		used |= 1u << waiting[i]->slot;
 	if (used & 1u << window_slot)
-		window_to((unsigned)__builtin_ctz(~used));
+		window_to((unsigned)__builtin_ctz(~(used | answered)));
 }
 
 static struct client *client_of(unsigned space)
@@ -138,7 +142,7 @@ uint32_t clients_sleep_ms(uint32_t most)
 
 unsigned clients_answer(struct mk_message *m)
 {
-	unsigned token = 0;
+	unsigned token = 0, answered = 0;
 	uint32_t now = stack_ms();
 
 	for (unsigned i = 0; i < waiting_count;) {
@@ -150,9 +154,10 @@ unsigned clients_answer(struct mk_message *m)
 		}
 		if (token)
 			mk_reply(token, m);
+		answered = 1u << c->slot;
 		token = answer_waiting(c, m); /* the last moves to its place */
 	}
-	window_move();
+	window_move(answered);
 	return token;
 }
 

@@ -206,22 +206,10 @@ static void report(unsigned ms, const struct tally *all)
 	mk_print("\n]}\n@@KXBENCH END@@\n@@MK EXIT stress 0@@\n");
 }
 
-static unsigned option_number(const char *name, unsigned otherwise)
-{
-	char digits[12];
-	unsigned value = 0;
-
-	if (!mk_option(name, digits, sizeof digits))
-		return otherwise;
-	for (const char *d = digits; *d >= '0' && *d <= '9'; d++)
-		value = value * 10 + (unsigned)(*d - '0');
-	return value;
-}
-
 /* Above all others, so that it is in time. */
 static void lead(void *unused)
 {
-	unsigned ms = option_number("ms", 1000);
+	unsigned ms = mk_option_number("ms", 1000);
 	struct tally all;
 
 	(void)unused;
@@ -240,8 +228,8 @@ int main(void)
 {
 	char line[40];
 
-	number = option_number("role", 0);
-	work_us = option_number("work_us", 20);
+	number = mk_option_number("role", 0);
+	work_us = mk_option_number("work_us", 20);
 	for (unsigned n = 1; n < SPACES && !number; n++) {
 		mk_format(line, sizeof line, "stress role=%u work_us=%u", n, work_us);
 		if (mk_spawn(line, 12) < 0)
