@@ -278,17 +278,12 @@ static void op_log(struct request *q)
 static void op_kill(struct request *q)
 {
 	uint64_t values[2] = { KX_MAX_SLOTS, 0 };
-	struct vcpu *v;
 	struct json j;
 
-	v = numbers(q, (const char *const[]){ "slot", "force", NULL }, values) ? family_live(values[0]) : NULL;
-	if (!v) {
+	if (!numbers(q, (const char *const[]){ "slot", "force", NULL }, values) || !pool_kill(values[0], NULL, values[1])) {
 		refuse(q, ESRCH, "no pVM runs in that slot");
 		return;
 	}
-	if (values[1])
-		__atomic_store_n(&v->ending, 1, __ATOMIC_SEQ_CST);
-	vcpu_attention(v, KX_ATTENTION_KILL);
 	begin(&j, q);
 	finish(&j, q);
 }
@@ -333,12 +328,9 @@ void control_request(struct request *q)
 
 void control_hangup(uint64_t serial)
 {
-	for (uint32_t i = 0; i < SPAWNS; i++) {
-		struct vcpu *v = spawns[i].used && spawns[i].serial == serial && !spawns[i].keep ? family_live(spawns[i].slot) : NULL;
-
-		if (v && v->root && v->console == spawns[i].console)
-			vcpu_attention(v, KX_ATTENTION_KILL);
-	}
+	for (uint32_t i = 0; i < SPAWNS; i++)
+		if (spawns[i].used && spawns[i].serial == serial && !spawns[i].keep)
+			pool_kill(spawns[i].slot, &spawns[i].console, false);
 }
 
 /* From the pVM's own thread. */

@@ -132,6 +132,7 @@ void pool_call_off(struct vcpu *);
 void pool_misfit(struct vcpu *);         /* the same for one whose space cannot be used: it comes back with another */
 bool pool_may_keep(void);                /* whether one more idle vCPU may wait in what its pVM left */
 void pool_drop_orphans(void);            /* no parent is left that the spaces of such are for */
+bool pool_kill(uint64_t slot, const uint32_t *console, bool force); /* the pVM there, or only that console's root; false: none is */
 void pool_retire(struct vcpu *);         /* from its own thread, which does not come back */
 bool pool_forget(struct vcpu *);         /* from its own thread: out of the idle ones; false: it was taken meanwhile */
 void pool_put(struct vcpu *);            /* from its own thread, all cleared */

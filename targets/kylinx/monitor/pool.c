@@ -188,6 +188,10 @@ static void give_back(struct vcpu *v, bool was_live, bool is_new)
 	struct vcpu **at = &family.free;
 
 	pthread_mutex_lock(&family.pool_lock);
+	__atomic_store_n(&v->live, false, __ATOMIC_RELEASE);
+	__atomic_store_n(&v->phase, VCPU_IDLE, __ATOMIC_RELEASE);
+	__atomic_store_n(&v->ending, 0, __ATOMIC_RELAXED); /* came too late */
+	__atomic_fetch_and(&v->area->attention, ~KX_ATTENTION_KILL, __ATOMIC_RELAXED);
 	while (is_new && *at)
 		at = &(*at)->next_free;
 	v->next_free = *at;
@@ -200,7 +204,6 @@ static void give_back(struct vcpu *v, bool was_live, bool is_new)
 
 void pool_call_off(struct vcpu *v)
 {
-	__atomic_store_n(&v->phase, VCPU_IDLE, __ATOMIC_RELEASE);
 	give_back(v, true, false);
 }
 
@@ -228,10 +231,25 @@ bool pool_forget(struct vcpu *v)
 	return found;
 }
 
+/* Under the lock that a pVM needs to be no longer live: what was meant for one does not reach the next on the same vCPU. */
+bool pool_kill(uint64_t slot, const uint32_t *console, bool force)
+{
+	pthread_mutex_lock(&family.pool_lock);
+	struct vcpu *v = family_live(slot);
+	bool found = v && (!console || (v->root && v->console == *console));
+
+	if (found && force)
+		__atomic_store_n(&v->ending, 1, __ATOMIC_SEQ_CST);
+	if (found)
+		vcpu_attention(v, KX_ATTENTION_KILL);
+	pthread_mutex_unlock(&family.pool_lock);
+	return found;
+}
+
 void pool_retire(struct vcpu *v)
 {
-	__atomic_store_n(&v->live, false, __ATOMIC_RELEASE);
 	pthread_mutex_lock(&family.pool_lock);
+	__atomic_store_n(&v->live, false, __ATOMIC_RELEASE);
 	family.live--;
 	family.retired++;
 	pthread_mutex_unlock(&family.pool_lock);
@@ -243,8 +261,6 @@ void pool_put(struct vcpu *v)
 
 	v->cpu_at_start_ns = 0;
 	v->cpu_at_start_ns = vcpu_cpu_ns(v);
-	__atomic_store_n(&v->live, false, __ATOMIC_RELEASE);
-	__atomic_store_n(&v->phase, VCPU_IDLE, __ATOMIC_RELEASE);
 	if (was_live)
 		__atomic_fetch_add(&family.recycled, 1, __ATOMIC_RELAXED);
 	give_back(v, was_live, !v->generation);

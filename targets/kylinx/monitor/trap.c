@@ -1,7 +1,9 @@
 /* What interrupts guest code: exceptions (by a stub, or as a triple fault when the IDT's limit is 0) and kicks. A page fault
  * the memory manager cannot resolve, and any other exception, goes to the LibOS's entry_upcall with a struct kx_frame. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/sdt.h>
 #include "family.h"
 
@@ -164,8 +166,18 @@ void trap_exception(struct vcpu *v, uint32_t vector)
 		trap_arm(v, true);
 }
 
-/* KVM_RUN came back for a signal. In a stub the kick waits: before its out, for the exit that comes; behind it, the frame that
- * iretq will pop is the context. In LSTAR's stub there is nothing to do: the LibOS looks at attention before it leaves. */
+static bool exception_to_come(struct vcpu *v)
+{
+	struct kvm_vcpu_events e;
+
+	if (ioctl(v->fd, KVM_GET_VCPU_EVENTS, &e))
+		die("vCPU %u: KVM_GET_VCPU_EVENTS: %s", v->slot, strerror(errno));
+	return e.exception.injected || e.exception.pending;
+}
+
+/* KVM_RUN came back for a signal. An exception that KVM is about to deliver belongs to the instruction at rip: it is not sent
+ * elsewhere, the kick waits for the exit that comes. So it does in a stub before its out; behind it, the frame that iretq will pop
+ * is the context. In LSTAR's stub there is nothing to do: the LibOS looks at attention before it leaves. */
 void trap_kick(struct vcpu *v)
 {
 	struct kvm_regs *r = vcpu_regs(v);
@@ -173,6 +185,11 @@ void trap_kick(struct vcpu *v)
 
 	if (events_timer_due(v))
 		__atomic_store_n(&v->kick, 1, __ATOMIC_RELAXED);
+	if (exception_to_come(v)) {
+		__atomic_store_n(&v->kick, 0, __ATOMIC_RELAXED);
+		v->kick_late = true;
+		return;
+	}
 	if (vcpu_sregs(v)->cs.dpl == 3) {
 		uint64_t rip = r->rip;
 

@@ -86,7 +86,6 @@ static int reset(struct vcpu *v)
 	v->dirty_regs = v->dirty_sregs = v->dirty_events = true;
 	v->run->immediate_exit = 0;
 	__atomic_store_n(&v->kick, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&v->ending, 0, __ATOMIC_RELAXED);
 	v->timer_deadline = NEVER;
 	v->space = NULL;
 	v->ended = v->root = v->killed_by_monitor = v->shutdown_faults = v->kick_late = false;

@@ -71,6 +71,11 @@ def test_a_storm_leaves_others_their_share(two: tuple[Guests, Guests], storm: st
     other.is_well()
 
 
+def test_signals_among_faults(image: Path, program: Path) -> None:
+    with family(image, program, "told") as guests:
+        guests.passes("signals-among-faults", "20000" if LONG else "2000")
+
+
 def test_fork_bomb(image: Path, program: Path) -> None:
     with family(image, program, "bomb", pvms=40) as guests:
         said = guests.passes("fork-bomb")

@@ -1,10 +1,12 @@
 """A recycled vCPU and page carries nothing over: filled with a canary, then searched by who comes next."""
 
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.targets.kylinx.guests import build, family, image_of
+from tests.targets.kylinx.guests import LONG, build, family, image_of
+from vocabulary.errors import TargetError
 
 pytestmark = pytest.mark.root
 
@@ -45,6 +47,26 @@ def test_after_one_that_was_killed(image: Path, program: Path, force: int) -> No
             assert running.end().status == 9
             looked = guests.run("look")
             assert looked.status == 0, f"found at place {(looked.status or 0) >> 8}"
+
+
+def test_killed_as_it_ends(image: Path, program: Path) -> None:
+    """What was asked for one pVM does not reach the idle vCPU it leaves, nor the next pVM there: all that are
+    started after the last request end by themselves."""
+    with family(image, program, "recycled", memory_mib=192, pvms=8) as guests:
+        control = guests.monitor.control
+        refused = 0
+        for k in range(400 if LONG else 100):
+            running = guests.start("end")
+            deadline = time.monotonic() + 0.002 + k % 10 * 0.0002
+            while time.monotonic() < deadline:
+                try:
+                    control.request("kill", [("slot", running.answer["slot"]), ("force", k % 2)])
+                except TargetError:
+                    refused += 1
+            assert running.end().status in (0, 9), guests.log()
+            said = guests.run("end")
+            assert said.status == 0, (said.brief(), guests.log())
+        assert refused, "no request came after the end"
 
 
 @VMS

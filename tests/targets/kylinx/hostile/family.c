@@ -147,6 +147,30 @@ TRIAL(storm, "storm")
 	kill(0, SIGTERM);
 }
 
+/* A kick may come between a fault and the delivery of its exception: each is the application's, the LibOS's neither. argv: ms */
+static volatile sig_atomic_t told;
+static void count(int signo __attribute__((unused))) { told++; }
+
+TRIAL(told_while_faulting, "signals-among-faults")
+{
+	uint64_t until = now_ns() + strtoull(argv[0], NULL, 0) * 1000000;
+	int status;
+
+	guard = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	signal(SIGUSR1, count);
+	pid_t pid = fork();
+	CHECK(pid >= 0);
+	if (!pid)
+		faults();
+	for (uint64_t next = now_ns(); next < until; next += 20000 + draw() % 20000) {
+		while (now_ns() < next)
+			;
+		CHECK(!kill(pid, SIGUSR1));
+	}
+	CHECK(waitpid(pid, &status, WNOHANG) == 0);
+	CHECK(!kill(pid, SIGKILL) && waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
 /* ---- Bombs ---- */
 
 TRIAL(fork_bomb, "fork-bomb")

@@ -183,6 +183,8 @@ __attribute__((used)) void begin(uint64_t *frame)
 {
 	const char *what = frame[0] > 1 ? (const char *)frame[2] : "";
 
+	if (what[0] == 'e')
+		end(0);
 	if (what[0] == 'f')
 		fill_all(what[4] == '-');
 	look_at_registers();
