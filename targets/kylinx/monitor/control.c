@@ -237,10 +237,9 @@ static void receive(struct connection *c)
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &space, .msg_controllen = sizeof space };
 	ssize_t n = recvmsg(c->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0) {
-		hang_up(c);
+	if (n < 0) {
+		if (errno != EAGAIN && errno != EINTR)
+			hang_up(c);
 		return;
 	}
 	memset(&q, 0, offsetof(struct request, field));
@@ -261,7 +260,10 @@ static void receive(struct connection *c)
 	}
 	if (m.msg_flags & MSG_TRUNC || !parse(&q, packet, (size_t)n))
 		q.verb = "";
-	control_request(&q);
+	if (n)
+		control_request(&q);
+	else
+		hang_up(c); /* it did, or sent nothing, but maybe descriptors */
 	for (uint32_t i = 0; i < q.fds; i++) /* those nobody took over */
 		if (q.fd[i] >= 0)
 			close(q.fd[i]);

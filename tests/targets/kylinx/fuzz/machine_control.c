@@ -18,6 +18,7 @@ void control_connect(void)
 	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &one, sizeof one);
 	setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &one, sizeof one);
 	peer = pair[0];
+	listen_fd = pair[0]; /* others may come: a hang-up does not end the monitor */
 	serials = 0;
 	add_connection(pair[1]);
 }

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -185,9 +186,12 @@ def test_an_image_that_is_none_is_refused(tmp_path: Path) -> None:
 class Family:
     """A monitor that keeps, and our end of its control socket."""
 
-    def __init__(self, *extra: str) -> None:
+    def __init__(self, *extra: str, listening: socket.socket | None = None) -> None:
         self.socket, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket.settimeout(10)
+        if listening is not None:
+            other.close()
+            other = listening
         words = [
             *real("/bin/sh", "/bin/sleep", "/bin/cat"),
             *extra,
@@ -266,6 +270,43 @@ def test_packets_that_are_none(family: Family) -> None:
         family.socket.send(packet)
         assert family.next()["ok"] is False
     assert family.ask("hello", "id=5")["version"] == 1
+
+
+def test_empty_packets_leave_no_descriptors(tmp_path: Path) -> None:
+    """One of no bytes looks like a hang-up, though descriptors came with it."""
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listening.bind(str(tmp_path / "control"))
+    listening.listen(4)
+    family = Family(listening=listening)
+
+    @contextmanager
+    def connected() -> Iterator[socket.socket]:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as one:
+            one.settimeout(10)
+            one.connect(str(tmp_path / "control"))
+            yield one
+
+    def open_now() -> int:
+        with connected() as one:
+            one.send(b"hello\0id=1\0")
+            assert json.loads(one.recv(70000))["ok"] is True
+            return len(list(Path(f"/proc/{family.process.pid}/fd").iterdir()))
+
+    try:
+        before = open_now()
+        for _ in range(20):
+            with connected() as one:
+                rights = array.array("i", [0, 1, 2])
+                one.sendmsg([b""], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
+                assert one.recv(1) == b""
+        assert open_now() <= before + 1  # a vCPU's, or a connection's that is just going
+        with connected() as one:
+            one.send(b"destroy\0id=2\0")
+            assert family.process.wait(timeout=10) == 0
+    finally:
+        family.process.kill()
+        family.process.wait()
+        family.socket.close()
 
 
 def test_statistics_have_the_libos_word(family: Family) -> None:
