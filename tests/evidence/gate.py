@@ -33,14 +33,11 @@ retries = 2
 budget_s = 600
 cell_limit_s = 60
 [gate]
-ignore = ["first_*", "channel_open", "round_trip", "throughput", "total", "child"]
+ignore = ["first_*", "total"]
 noisy = {noisy}
 [[cases]]
 kind = "fork"
-params = {{ dirty_mib = 1, touch_pages = 4, budget_ms = 150 }}
-[[cases]]
-kind = "pipe"
-params = {{ mode = "awake", budget_ms = 100 }}
+params = {{ dirty_mib = 16, redirty = "none", budget_ms = 400 }}
 """
 
 
@@ -164,7 +161,7 @@ def page(found: Sequence[Gated], options: argparse.Namespace, noise: dict[str, A
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.evidence.gate", description=__doc__)
     parser.add_argument("--gates", type=int, default=20, help="of each kind")
-    parser.add_argument("--blocks", type=int, default=12, help="deployments a run")
+    parser.add_argument("--blocks", type=int, default=24, help="deployments a run")
     parser.add_argument("--calibration", type=int, default=8, help="runs, which are the baseline as well")
     parser.add_argument("--percent", type=int, default=10)
     parser.add_argument(
