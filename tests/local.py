@@ -9,6 +9,25 @@ from pathlib import Path
 from typing import IO, Any
 
 HOST = "127.0.0.1"
+# of nsd for the zone in kxbench.test.zone, as whoever we are: root and port
+NSD_CONFIG = """server:
+  ip-address: 127.0.0.1@{port}
+  server-count: 1
+  username: ""
+  database: ""
+  rrl-ratelimit: 0
+  zonesdir: "{root}"
+  zonelistfile: "{root}/zone.list"
+  xfrdfile: "{root}/xfrd.state"
+  xfrdir: "{root}"
+  pidfile: "{root}/pid"
+  logfile: "{root}/log"
+remote-control:
+  control-enable: no
+zone:
+  name: "kxbench.test"
+  zonefile: "kxbench.test.zone"
+"""
 
 
 def free_port() -> int:

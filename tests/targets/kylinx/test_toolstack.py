@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -350,24 +351,20 @@ def test_environment_and_directory(image: Path) -> None:
     assert done.stdout.splitlines() == ["/etc", "b c /root"], done.stderr
 
 
-@pytest.mark.root
-def test_interrupted_run_leaves_nothing(image: Path) -> None:
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "bench",
-        "pvm",
-        "run",
-        "--image",
-        str(image),
-        "bash",
-        "-c",
-        "echo up; sleep 600",
-    ]
+@contextmanager
+def running(image: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`kxbench pvm run` of a program that is up and stays."""
+    words = ["pvm", "run", "--image", str(image), "bash", "-c", "echo up; sleep 600"]
+    command = [sys.executable, "-P", "-m", "bench", *words]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=env) as child:
         assert child.stdout is not None and child.stdout.readline() == b"up\n"
+        yield child
+
+
+@pytest.mark.root
+def test_interrupted_run_leaves_nothing(image: Path) -> None:
+    with running(image) as child:
         group = limits.existing(f"run-{child.pid}")
         monitors = group.pids()
         assert monitors
@@ -379,22 +376,7 @@ def test_interrupted_run_leaves_nothing(image: Path) -> None:
 
 @pytest.mark.root
 def test_killed_run_takes_its_monitor_along(image: Path) -> None:
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "bench",
-        "pvm",
-        "run",
-        "--image",
-        str(image),
-        "bash",
-        "-c",
-        "echo up; sleep 600",
-    ]
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=env) as child:
-        assert child.stdout is not None and child.stdout.readline() == b"up\n"
+    with running(image) as child:
         group = limits.existing(f"run-{child.pid}")
         monitors = group.pids()
         child.kill()

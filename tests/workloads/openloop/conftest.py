@@ -17,7 +17,7 @@ from typing import Any
 import dns.message
 import pytest
 
-from tests.local import HOST, free_port
+from tests.local import HOST, NSD_CONFIG, free_port
 from vocabulary import Endpoint, Samples, ServiceKind, Source
 from workloads.openloop import build, encode_requests
 from workloads.protocol import parse_with_params
@@ -178,26 +178,6 @@ def nginx(open_root: Path, cores: tuple[list[str], frozenset[int]]) -> Iterator[
         yield Endpoint(ServiceKind.HTTP, HOST, port, process.pid)
 
 
-NSD = """server:
-  ip-address: 127.0.0.1@{port}
-  server-count: 1
-  username: ""
-  database: ""
-  rrl-ratelimit: 0
-  zonesdir: "{root}"
-  zonelistfile: "{root}/zone.list"
-  xfrdfile: "{root}/xfrd.state"
-  xfrdir: "{root}"
-  pidfile: "{root}/pid"
-  logfile: "{root}/log"
-remote-control:
-  control-enable: no
-zone:
-  name: "kxbench.test"
-  zonefile: "zone"
-"""
-
-
 @pytest.fixture(scope="session")
 def nsd(
     tmp_path_factory: pytest.TempPathFactory, cores: tuple[list[str], frozenset[int]]
@@ -206,8 +186,8 @@ def nsd(
         pytest.skip("nsd is not installed")
     root, port = tmp_path_factory.mktemp("nsd"), free_port()
     head = "$ORIGIN kxbench.test.\n$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n"
-    (root / "zone").write_text(head + "".join(f"h{i} A 198.51.100.{i}\n" for i in range(NAMES)))
-    (root / "nsd.conf").write_text(NSD.format(root=root, port=port))
+    (root / "kxbench.test.zone").write_text(head + "".join(f"h{i} A 198.51.100.{i}\n" for i in range(NAMES)))
+    (root / "nsd.conf").write_text(NSD_CONFIG.format(root=root, port=port))
     argv = [*cores[0], "nsd", "-d", "-c", str(root / "nsd.conf")]
     with serving(argv, lambda: answers_dns(port)) as process:
         yield Endpoint(ServiceKind.DNS, HOST, port, process.pid)

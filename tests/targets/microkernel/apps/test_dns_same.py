@@ -19,29 +19,11 @@ import pytest
 from dns.message import Message
 from dns.rrset import RRset
 
-from tests.local import HOST, free_port
+from tests.local import HOST, NSD_CONFIG, free_port
 from tests.targets.microkernel.apps.conftest import Start
 from tests.targets.microkernel.apps.serving import Served, serving
 from tests.targets.microkernel.apps.zones import ORIGIN, zone_text
 
-CONFIG = """server:
-  ip-address: 127.0.0.1@{port}
-  server-count: 1
-  username: ""
-  database: ""
-  rrl-ratelimit: 0
-  zonesdir: "{root}"
-  zonelistfile: "{root}/zone.list"
-  xfrdfile: "{root}/xfrd.state"
-  xfrdir: "{root}"
-  pidfile: "{root}/pid"
-  logfile: "{root}/log"
-remote-control:
-  control-enable: no
-zone:
-  name: "kxbench.test"
-  zonefile: "kxbench.test.zone"
-"""
 SEVERAL = ("A", "AAAA", "NS", "SOA", "MX", "TXT", "CNAME", "PTR", "SRV", "CAA", "DS", "HINFO", "TYPE1234")
 _NAMES = """
 @ ns1 ns2 mail mixed MIXED several many mail.deep.er deep.er er a.b.c.d.e b.c.d.e e _sip._tcp _tcp
@@ -81,7 +63,7 @@ def both(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bot
     root, port = tmp_path_factory.mktemp("nsd"), free_port()
     file = root / "kxbench.test.zone"
     file.write_text(zone_text())
-    (root / "conf").write_text(CONFIG.format(root=root, port=port))
+    (root / "conf").write_text(NSD_CONFIG.format(root=root, port=port))
     with serving([nsd, "-d", "-c", str(root / "conf")], port, unasked=False) as theirs:
         until = time.monotonic() + 10
         while not answers(port):
