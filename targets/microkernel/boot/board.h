@@ -3,7 +3,6 @@
 #define MK_BOARD_H
 
 #define BOARD_RAM 0x40000000u        /* where memory begins; the kernel's image is 64 KiB above */
-#define BOARD_IMAGE 0x40010000u
 #define BOARD_DEVICES 0x08000000u    /* [here, +128 MiB): GIC, PL011, virtio */
 #define BOARD_DEVICES_END 0x10000000u
 
@@ -16,6 +15,4 @@
 #define BOARD_TIMER_IRQ 27           /* PPI of the virtual timer */
 #define BOARD_SPARE_IRQ 47           /* an SPI that no device of the board has */
 #define BOARD_IRQS 288
-
-#define PSCI_SYSTEM_OFF 0x84000008u  /* by hvc: PSCI 0.2, 5.9 */
 #endif

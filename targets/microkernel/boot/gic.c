@@ -5,9 +5,9 @@
 #define GICD(offset) (*(volatile u32 *)(BOARD_GICD + (offset)))
 #define GICC(offset) (*(volatile u32 *)(BOARD_GICC + (offset)))
 #define GICD_BYTE(offset) (*(volatile u8 *)(BOARD_GICD + (offset)))
-enum { GICD_CTLR = 0x000, GICD_SET_ENABLE = 0x100, GICD_CLEAR_ENABLE = 0x180, GICD_SET_PENDING = 0x200, GICD_PRIORITY = 0x400, GICD_TARGETS = 0x800 };
+enum { GICD_CTLR = 0x000, GICD_SET_ENABLE = 0x100, GICD_CLEAR_ENABLE = 0x180, GICD_SET_PENDING = 0x200 };
+enum { GICD_PRIORITY = 0x400, GICD_TARGETS = 0x800 }; /* a byte each */
 enum { GICC_CTLR = 0x00, GICC_PMR = 0x04, GICC_IAR = 0x0c, GICC_EOIR = 0x10 };
-#define FIRST_SHARED 32u          /* below: of one processor */
 
 void irq_init(void)
 {
@@ -16,11 +16,11 @@ void irq_init(void)
 	GICC(GICC_CTLR) = 1;
 }
 
-void irq_enable(u32 irq, u32 priority)
+/* Time before devices. Of the timer's own kind, which are of one processor, the target cannot be set (4.3.12). */
+void irq_enable(u32 irq)
 {
-	GICD_BYTE(GICD_PRIORITY + irq) = (u8)priority;
-	if (irq >= FIRST_SHARED)
-		GICD_BYTE(GICD_TARGETS + irq) = 1;
+	GICD_BYTE(GICD_PRIORITY + irq) = irq == BOARD_TIMER_IRQ ? 0x40 : 0x80;
+	GICD_BYTE(GICD_TARGETS + irq) = 1;
 	GICD(GICD_SET_ENABLE + irq / 32 * 4) = 1u << irq % 32;
 }
 

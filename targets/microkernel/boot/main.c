@@ -1,7 +1,6 @@
 /* From the first C line to the first task: memory, interrupts, time, and the initrd's `init`. */
 #include "../core/kernel.h"
 #include "board.h"
-#include "boot.h"
 #include "../include/cpio.h"
 #include "../include/elf.h"
 
@@ -13,30 +12,38 @@ struct device devices[MK_BOOT_DEVICES];
 #define INIT_BOOT_INFO (MK_USER_END - MK_PAGE)
 #define INIT_PRIORITY 15
 
-void boot_device(u32 kind, u32 physical, u32 bytes, u32 irq)
+static void device_set(u32 n, u32 kind, u32 physical, u32 bytes, u32 irq)
 {
-	u32 n = boot_info.devices;
+	u32 pages = (physical % MK_PAGE + bytes + MK_PAGE - 1) / MK_PAGE;
 
-	if (n == MK_BOOT_DEVICES || irq >= BOARD_IRQS)
-		return;
-	irq_of(irq, n);
-	devices[n] = (struct device){ .object = { .kind = DEVICE }, .type = (u8)kind, .irq = (u16)irq, .physical = physical, .bytes = bytes };
-	boot_info.device[n].kind = kind;
-	boot_info.device[n].physical = physical;
-	boot_info.device[n].bytes = bytes;
-	boot_info.device[n].pages = ((physical & (MK_PAGE - 1)) + bytes + MK_PAGE - 1) / MK_PAGE;
-	boot_info.devices++;
+	devices[n] = (struct device){ .object = { .kind = DEVICE }, .type = (u8)kind, .irq = (u16)irq, .physical = physical, .pages = pages };
+	device_irq_init(&devices[n]);
+	boot_info.device[n] = (struct mk_boot_device){ .kind = kind, .pages = pages, .physical = physical, .bytes = bytes };
 }
 
+void boot_device(u32 kind, u32 physical, u32 bytes, u32 irq)
+{
+	if (boot_info.devices < MK_BOOT_DEVICES && irq < BOARD_IRQS)
+		device_set(boot_info.devices++, kind, physical, bytes, irq);
+}
+
+/* The machine and the initrd first. */
 static void devices_find(const void *tree)
 {
-	boot_device(MK_DEVICE_MACHINE, 0, 0, 0);
-	boot_device(MK_DEVICE_INITRD, 0, 0, 0);
+	boot_info.devices = 2;
 	fdt_parse(tree);
 	boot_device(MK_DEVICE_SPARE, 0, 0, BOARD_SPARE_IRQ);
-	devices[1].physical = boot_info.device[1].physical = boot_memory.initrd;
-	devices[1].bytes = boot_info.device[1].bytes = boot_memory.initrd_end - boot_memory.initrd;
-	boot_info.device[1].pages = (boot_info.device[1].bytes + MK_PAGE - 1) / MK_PAGE;
+	device_set(0, MK_DEVICE_MACHINE, 0, 0, 0);
+	device_set(1, MK_DEVICE_INITRD, boot_memory.initrd, boot_memory.initrd_end - boot_memory.initrd, 0);
+}
+
+/* Fresh pages, or those at a physical address. */
+static void map(struct space *s, u32 va, u32 pages, u32 protection, u32 physical)
+{
+	u32 done = 0;
+
+	if (space_fill(s, va, pages, protection, NULL, physical, &done))
+		panic("init: %d pages at %x do not fit", pages, va);
 }
 
 /* A copy of the segment's bytes, in fresh pages that are then read-only if it is. */
@@ -45,13 +52,13 @@ static void load_segment(struct space *s, const u8 *file, const struct elf_segme
 	u32 from = g->va & ~(MK_PAGE - 1), pages = (g->va + g->memory_bytes - from + MK_PAGE - 1) / MK_PAGE;
 	u32 protection = MK_READ | (g->flags & ELF_WRITE ? MK_WRITE : 0) | (g->flags & ELF_EXECUTE ? MK_EXECUTE : 0);
 
-	if (space_map(s, from, pages, protection))
-		panic("init: a segment at %x does not fit", (u32)g->va);
+	map(s, from, pages, protection, 0);
 	for (u32 i = 0; i < g->file_bytes; i++)
 		*(u8 *)space_physical(s, g->va + i) = file[g->offset + i];
 }
 
-static void load_init(struct space *s, const u8 *file, u32 bytes, u32 *entry)
+/* -> where it begins */
+static u32 load_init(struct space *s, const u8 *file, u32 bytes)
 {
 	const struct elf *e = (const struct elf *)file;
 	const struct elf_segment *g = (const struct elf_segment *)(file + e->segments);
@@ -61,29 +68,26 @@ static void load_init(struct space *s, const u8 *file, u32 bytes, u32 *entry)
 	for (u32 i = 0; i < e->segment_count; i++)
 		if (g[i].type == ELF_LOAD)
 			load_segment(s, file, &g[i]);
-	*entry = e->entry;
+	return e->entry;
 }
 
 static void start_init(void)
 {
 	const char *archive = (const char *)boot_memory.initrd;
-	const u8 *file;
+	u32 bytes;
+	const u8 *file = archive ? cpio_find(archive, boot_info.device[1].bytes, "init", 4, &bytes) : NULL;
 	struct space *s;
 	struct task *t;
-	int error;
-	u32 entry, bytes;
 
-	file = archive ? cpio_find(archive, boot_info.device[1].bytes, "init", 4, &bytes) : NULL;
 	if (!file)
 		panic("no initrd with init in it");
-	s = space_make(0xffffffffu, NULL, 0, "init", &error);
-	if (!s || space_map(s, INIT_STACK - INIT_STACK_PAGES * MK_PAGE, INIT_STACK_PAGES, MK_READ | MK_WRITE))
+	if (space_make(0xffffffffu, MK_PRIORITIES - 1, "init", &s))
 		panic("no memory for init");
-	load_init(s, file, bytes, &entry);
+	map(s, INIT_STACK - INIT_STACK_PAGES * MK_PAGE, INIT_STACK_PAGES, MK_READ | MK_WRITE, 0);
+	map(s, INIT_BOOT_INFO, 1, MK_READ, (u32)&boot_info);
 	for (u32 i = 0; i < boot_info.devices; i++)
 		s->handles[i] = (struct handle){ &devices[i].object, MK_RIGHT_ALL };
-	space_map_device(s, INIT_BOOT_INFO, (u32)&boot_info, sizeof boot_info, MK_READ);
-	task_make(s, entry, INIT_STACK, INIT_BOOT_INFO, INIT_PRIORITY, &t);
+	task_make(s, load_init(s, file, bytes), INIT_STACK, INIT_BOOT_INFO, INIT_PRIORITY, &t);
 	ready(t);
 }
 

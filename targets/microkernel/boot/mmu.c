@@ -24,20 +24,15 @@ extern char text_start[], text_end[], rodata_end[];
 
 static u32 protection_of(u32 address)
 {
-	if (address >= (u32)text_start && address < (u32)text_end)
-		return PAGE_READ_ONLY;
-	if (address >= (u32)text_end && address < (u32)rodata_end)
-		return PAGE_READ_ONLY | PAGE_XN;
-	return PAGE_XN;
+	if (address < (u32)text_start || address >= (u32)rodata_end)
+		return PAGE_XN;
+	return address < (u32)text_end ? PAGE_READ_ONLY : PAGE_READ_ONLY | PAGE_XN;
 }
 
 void mmu_map_kernel(void)
 {
-	for (u32 i = 0; i < 256; i++) {
-		u32 address = BOARD_RAM + i * MK_PAGE;
-
-		first_mib[i] = address | PAGE_NORMAL | PAGE_KERNEL | protection_of(address);
-	}
+	for (u32 i = 0, a = BOARD_RAM; i < 256; i++, a += MK_PAGE)
+		first_mib[i] = a | PAGE_NORMAL | PAGE_KERNEL | protection_of(a);
 	for (u32 mib = BOARD_RAM / MIB; mib < 0xc00; mib++)
 		kernel_table[mib] = mib * MIB | SECTION | SECTION_NORMAL | SECTION_KERNEL | SECTION_XN;
 	kernel_table[BOARD_RAM / MIB] = (u32)first_mib | 1;

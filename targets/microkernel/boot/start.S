@@ -135,7 +135,7 @@ return_to:					/* r0: the task */
 /* void NORETURN board_off(void) */
 	.global	board_off
 board_off:
-	ldr	r0, =0x84000008			/* PSCI_SYSTEM_OFF */
+	ldr	r0, =0x84000008			/* SYSTEM_OFF: PSCI 0.2, 5.9 */
 	hvc	#0
 1:	wfi
 	b	1b

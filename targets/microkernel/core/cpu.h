@@ -2,53 +2,38 @@
 #ifndef MK_CPU_H
 #define MK_CPU_H
 
-static inline u64 now(void)       /* CNTVCT */
-{
-	u64 n;
+/* CPU_READ(name, type, instruction): a function that reads a register. */
+#define CPU_READ(name, type, instruction) \
+	static inline type name(void) \
+	{ \
+		type value; \
+		__asm__ volatile(instruction : "=r"(value)); \
+		return value; \
+	}
 
-	__asm__ volatile("mrrc p15, 1, %Q0, %R0, c14" : "=r"(n));
-	return n;
-}
+CPU_READ(now, u64, "mrrc p15, 1, %Q0, %R0, c14")        /* CNTVCT */
+CPU_READ(cycles, u32, "mrc p15, 0, %0, c9, c13, 0")     /* PMCCNTR */
+CPU_READ(cpu_status, u32, "mrc p15, 0, %0, c12, c1, 0") /* ISR: what is pending, though it be masked */
+CPU_READ(cpu_hz, u32, "mrc p15, 0, %0, c14, c0, 0")     /* CNTFRQ */
 
-static inline u32 cycles(void)    /* PMCCNTR */
-{
-	u32 n;
+static inline bool cpu_interrupted(void) { return cpu_status() & 1u << 7; }
 
-	__asm__ volatile("mrc p15, 0, %0, c9, c13, 0" : "=r"(n));
-	return n;
-}
-
-static inline void cpu_timer_set(u64 when) /* CNTV_CVAL */
-{
-	__asm__ volatile("mcrr p15, 3, %Q0, %R0, c14" ::"r"(when));
-}
+static inline void cpu_timer_set(u64 when) { __asm__ volatile("mcrr p15, 3, %Q0, %R0, c14" ::"r"(when)); } /* CNTV_CVAL */
 
 static inline u32 cpu_timer_start(void) /* -> counts a second; tasks may read CNTVCT too */
 {
-	u32 hz;
-
-	__asm__ volatile("mrc p15, 0, %0, c14, c0, 0" : "=r"(hz)); /* CNTFRQ */
-	__asm__ volatile("mcr p15, 0, %0, c14, c1, 0" ::"r"(2u));  /* CNTKCTL */
-	__asm__ volatile("mcr p15, 0, %0, c14, c3, 1" ::"r"(1u));  /* CNTV_CTL: on */
-	return hz;
+	__asm__ volatile("mcr p15, 0, %0, c14, c1, 0" ::"r"(2u)); /* CNTKCTL */
+	__asm__ volatile("mcr p15, 0, %0, c14, c3, 1" ::"r"(1u)); /* CNTV_CTL: on */
+	return cpu_hz();
 }
 
 static inline void cpu_wait(void) { __asm__ volatile("dsb\n\twfi" ::: "memory"); }
 
-static inline void cpu_forget_page(u32 va, u32 asid) /* TLBIMVA */
-{
-	__asm__ volatile("dsb\n\tmcr p15, 0, %0, c8, c7, 1\n\tdsb\n\tisb" ::"r"(va | asid) : "memory");
-}
+#define CPU_FORGET(what, value) __asm__ volatile("dsb\n\tmcr p15, 0, %0, " what "\n\tdsb\n\tisb" ::"r"(value) : "memory")
 
-static inline void cpu_forget_space(u32 asid) /* TLBIASID */
-{
-	__asm__ volatile("dsb\n\tmcr p15, 0, %0, c8, c7, 2\n\tdsb\n\tisb" ::"r"(asid) : "memory");
-}
-
-static inline void cpu_forget_code(void) /* ICIALLU, BPIALL */
-{
-	__asm__ volatile("dsb\n\tmcr p15, 0, %0, c7, c5, 0\n\tmcr p15, 0, %0, c7, c5, 6\n\tdsb\n\tisb" ::"r"(0) : "memory");
-}
+static inline void cpu_forget_page(u32 va, u32 asid) { CPU_FORGET("c8, c7, 1", va | asid); } /* TLBIMVA */
+static inline void cpu_forget_space(u32 asid) { CPU_FORGET("c8, c7, 2", asid); } /* TLBIASID */
+static inline void cpu_forget_code(void) { CPU_FORGET("c7, c5, 0", 0); } /* ICIALLU: predictions of branches too */
 
 /* B3.10.4: no translation may mix one space's table with another's ASID: an empty table in between. */
 static inline void cpu_space(const u32 *empty, const u32 *table, u32 asid)

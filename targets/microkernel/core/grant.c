@@ -2,22 +2,11 @@
 #include "kernel.h"
 #include "../boot/board.h"
 
-static struct grant *grant_find(struct space *borrower, u32 token)
-{
-	for (struct link *l = borrower->grants.next; l != &borrower->grants; l = l->next)
-		if (CONTAINER(l, struct grant, link)->token == token)
-			return CONTAINER(l, struct grant, link);
-	return NULL;
-}
-
 bool grant_in(struct space *borrower, u32 va)
 {
-	for (struct link *l = borrower->grants.next; l != &borrower->grants; l = l->next) {
-		struct grant *g = CONTAINER(l, struct grant, link);
-
+	EACH(struct grant, g, &borrower->grants, link)
 		if (va - g->va < g->pages * MK_PAGE)
 			return true;
-	}
 	return false;
 }
 
@@ -29,18 +18,24 @@ static void grant_free(struct grant *g)
 	object_free(&g->object);
 }
 
+/* So few that it is done at once. */
+static void unmap(struct space *borrower, u32 va, u32 pages)
+{
+	for (u32 done = 0; pages && space_unmap(borrower, va, pages, &done) == AGAIN;)
+		;
+}
+
 static int share_pages(struct task *lender, struct space *borrower, u32 va, u32 window, u32 pages, u32 protection)
 {
 	for (u32 i = 0; i < pages; i++) {
-		u32 *entry = space_entry(lender->space, va + i * MK_PAGE, false);
-		u32 physical = space_physical(lender->space, va + i * MK_PAGE);
+		u32 at = va + i * MK_PAGE, physical = space_physical(lender->space, at);
 		int error = MK_EADDRESS;
 
 		/* a page that is lent to the lender could not be taken back from the next */
-		if (physical >= BOARD_RAM && !(protection & ~space_protection(*entry)) && !grant_in(lender->space, va + i * MK_PAGE))
-			error = space_put(borrower, window + i * MK_PAGE, physical, protection);
+		if (physical >= BOARD_RAM && (!(protection & MK_WRITE) || space_writable(lender->space, at)) && !grant_in(lender->space, at))
+			error = space_put(borrower, window + i * MK_PAGE, protection, NULL, physical);
 		if (error) {
-			space_unmap(borrower, window, i);
+			unmap(borrower, window, i);
 			return error;
 		}
 	}
@@ -48,10 +43,11 @@ static int share_pages(struct task *lender, struct space *borrower, u32 va, u32 
 }
 
 /* Words 7 and 8 of the lender's message; word 7 becomes the address in the borrower's. */
-int grant_lend(struct task *lender, struct task *borrower, u32 token)
+int grant_lend(struct task *lender, struct task *borrower)
 {
 	u32 protection = lender->frame.r[9] & (MK_PAGE - 1), va = lender->frame.r[9] - protection, pages = lender->frame.r[10];
 	struct grant *g;
+	u32 revoked = 0;
 	int error;
 
 	if ((protection != MK_READ && protection != (MK_READ | MK_WRITE)) || pages > MK_GRANT_PAGES || !space_range(va, pages))
@@ -60,8 +56,8 @@ int grant_lend(struct task *lender, struct task *borrower, u32 token)
 		return MK_EADDRESS;
 	if (!space_free(borrower->space, borrower->window, pages))
 		return MK_EBUSY;
-	if (lender->lent)
-		grant_revoke(lender);
+	while (lender->lent && grant_revoke(lender, &revoked) == AGAIN)
+		;
 	g = object_make(FREE);
 	if (!g)
 		return MK_EMEMORY;
@@ -70,8 +66,8 @@ int grant_lend(struct task *lender, struct task *borrower, u32 token)
 		object_free(&g->object);
 		return error;
 	}
-	*g = (struct grant){ .lender = lender, .borrower = borrower->space, .va = borrower->window, .pages = pages, .token = token,
-			     .lent_va = va };
+	*g = (struct grant){ .lender = lender, .borrower = borrower->space, .va = borrower->window, .pages = pages,
+			     .token = lender->token, .lent_va = va };
 	list_insert(&borrower->space->grants, &g->link);
 	lender->lent = g;
 	borrower->frame.r[9] = borrower->window | protection;
@@ -80,12 +76,12 @@ int grant_lend(struct task *lender, struct task *borrower, u32 token)
 
 void grant_end(struct space *borrower, u32 token)
 {
-	struct grant *g = grant_find(borrower, token);
-
-	if (!g)
-		return;
-	space_unmap(borrower, g->va, g->pages);
-	grant_free(g);
+	EACH(struct grant, g, &borrower->grants, link)
+		if (g->token == token) {
+			unmap(borrower, g->va, g->pages);
+			grant_free(g);
+			return;
+		}
 }
 
 /* The borrower goes on with a copy, so that it cannot be made to fault; where there is no memory for one it loses the page.
@@ -108,18 +104,19 @@ static bool take_back(const struct grant *g, u32 offset)
 	return true;
 }
 
-u32 grant_revoke(struct task *lender)
+/* -> pages taken back, *done of them before. */
+int grant_revoke(struct task *lender, u32 *done)
 {
 	struct grant *g = lender->lent;
-	u32 taken = 0;
 
 	if (!g)
-		return 0;
+		return (int)*done;
 	for (u32 i = 0; i < g->pages; i++)
-		taken += take_back(g, i * MK_PAGE);
+		if (take_back(g, i * MK_PAGE) && ++*done && cpu_interrupted())
+			return AGAIN;
 	g->lender = NULL;
 	lender->lent = NULL;
-	return taken;
+	return (int)*done;
 }
 
 /* Of a space that ends, which has unmapped them or will. */

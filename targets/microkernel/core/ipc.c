@@ -3,29 +3,22 @@
 
 #define TAG_FLAGS (0xffffu & ~MK_TAG_WORDS)
 
-static int give_handle(struct task *from, struct task *to)
-{
-	struct handle *handle = handle_at(from->space, from->frame.r[11]);
-	int there = handle ? handle_add(to->space, handle->object, handle->rights) : MK_EHANDLE;
-
-	if (there >= 0)
-		to->frame.r[11] = (u32)there;
-	return there < 0 ? there : 0;
-}
-
 /* What is more than words. An error leaves the receiver as it was, but for words, which it does not look at. */
 static int __attribute__((noinline)) deliver_more(struct task *from, struct task *to, u32 tag)
 {
-	int error = 0;
+	struct handle *handle = handle_at(from->space, from->frame.r[11]);
+	int there = 0;
 
 	if (tag & MK_TAG_GRANT)
-		error = from->calls ? grant_lend(from, to, from->token) : MK_EARGUMENT;
-	if (!error && tag & MK_TAG_HANDLE) {
-		error = give_handle(from, to);
-		if (error && tag & MK_TAG_GRANT)
-			grant_end(to->space, from->token);
-	}
-	return error;
+		there = from->calls ? grant_lend(from, to) : MK_EARGUMENT;
+	if (there < 0 || !(tag & MK_TAG_HANDLE))
+		return there;
+	there = handle ? handle_add(to->space, handle->object, handle->rights) : MK_EHANDLE;
+	if (there >= 0)
+		to->frame.r[11] = (u32)there;
+	else if (tag & MK_TAG_GRANT)
+		grant_end(to->space, from->token);
+	return there < 0 ? there : 0;
 }
 
 static inline __attribute__((always_inline)) int deliver(struct task *from, struct task *to)
@@ -45,10 +38,9 @@ static inline __attribute__((always_inline)) int deliver(struct task *from, stru
 /* Bits of a port are received as a message of their own. */
 static void deliver_bits(struct port *p, struct task *to)
 {
-	to->frame.r[0] = 0;
+	to->frame.r[0] = to->frame.r[12] = 0;
 	to->frame.r[1] = MK_TAG_NOTIFIED | 1;
 	to->frame.r[2] = p->bits;
-	to->frame.r[12] = 0;
 	p->bits = 0;
 }
 
@@ -77,10 +69,8 @@ static bool tag_valid(u32 tag)
 {
 	u32 words = tag & MK_TAG_WORDS, flags = tag & TAG_FLAGS;
 
-	if (!flags)
-		return words <= MK_WORDS;
-	return words <= MK_WORDS && !(flags & ~(MK_TAG_HANDLE | MK_TAG_GRANT)) && (words == MK_WORDS || !(flags & MK_TAG_HANDLE)) &&
-	       (words >= 9 || !(flags & MK_TAG_GRANT));
+	return words <= MK_WORDS && (!flags || (!(flags & ~(MK_TAG_HANDLE | MK_TAG_GRANT)) &&
+						(words == MK_WORDS || !(flags & MK_TAG_HANDLE)) && (words >= 9 || !(flags & MK_TAG_GRANT))));
 }
 
 int ipc_send(struct task *t, bool calls)
@@ -97,20 +87,16 @@ int ipc_send(struct task *t, bool calls)
 	if (calls)
 		t->token = (t->token + MK_TASKS) & 0x7fffffff;
 	to = first(&p->receivers);
-	if (!to) {
-		block(t, SENDING);
-		wait_in(&p->senders, t);
-		wait_for(t, p->server);
-	} else {
-		error = deliver(t, to);
-		if (error)
-			return error;
-		wake(to, calls ? (int)t->token : 0);
-		if (!calls)
-			return 0;
-		block(t, REPLYING);
-		wait_for(t, to);
-	}
+	if (!to)
+		return wait_at(t, SENDING, &p->senders, p->server);
+	error = deliver(t, to);
+	if (error)
+		return error;
+	wake(to, calls ? (int)t->token : 0);
+	if (!calls)
+		return 0;
+	block(t, REPLYING);
+	wait_for(t, to);
 	timeout_set(t, t->frame.r[12] >> 8);
 	return NO_RESULT;
 }
@@ -153,13 +139,10 @@ int ipc_receive(struct task *t, u32 port)
 		return error;
 	if (p->server != t)
 		port_serve(p, t);
-	if (p->bits) {
+	if (p->bits)
 		deliver_bits(p, t);
-	} else if (list_empty(&p->senders) || !receive_sender(t, p)) {
-		block(t, RECEIVING);
-		wait_in(&p->receivers, t);
-		timeout_set(t, t->frame.r[12] >> 8);
-	}
+	else if (list_empty(&p->senders) || !receive_sender(t, p))
+		return wait_at(t, RECEIVING, &p->receivers, NULL);
 	return NO_RESULT;
 }
 

@@ -16,10 +16,11 @@ typedef uint64_t u64;
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define CONTAINER(pointer, type, field) ((type *)(void *)((char *)(pointer) - offsetof(type, field)))
-#define NORETURN __attribute__((noreturn))
-#define PRINTF(at) __attribute__((format(printf, at, (at) + 1)))
 
 /* ---- Lists: circular, with a head ---- */
+#define EACH(type, item, head, field) \
+	for (type *item = CONTAINER((head)->next, type, field); &item->field != (head); item = CONTAINER(item->field.next, type, field))
+
 struct link { struct link *next, *prev; };
 
 static inline void list_init(struct link *l) { l->next = l->prev = l; }
@@ -58,15 +59,17 @@ struct alarm {
 	void (*ring)(struct alarm *);
 };
 
-/* ---- Work put off until the kernel leaves for a task ---- */
-struct work { struct link link; void (*run)(struct work *); };
+/* ---- Work put off until the kernel leaves for a task, and longer if a task of a higher priority is ready ---- */
+#define BEFORE_TASKS MK_PRIORITIES
+struct work { struct link link; void (*run)(struct work *); u32 priority; };
 
 /* ---- Spaces ---- */
 struct space {
 	struct object object;
 	u8 number;                /* index in spaces[], its ASID, and its identity in messages */
+	u8 ceiling;               /* the highest priority that its tasks may be given */
 	u16 tasks;                /* alive */
-	u32 *table;               /* first level: 1024 entries of 1 MiB, one page */
+	u32 *table;               /* first level: 1024 entries of 1 MiB, one page; NULL: its end is over */
 	struct handle *handles;   /* MK_HANDLES */
 	u32 pages, limit;         /* held; at most */
 	struct port *watcher;     /* notified at the end, or NULL */
@@ -74,6 +77,7 @@ struct space {
 	char name[9];
 	struct link grants;       /* lent to this space */
 	struct work ending;
+	u32 ended;                /* how many handles, then pages, its end has seen to */
 };
 
 /* Pages lent with a call, until its reply. */
@@ -134,29 +138,27 @@ struct device {
 	struct object object;
 	u8 type;                  /* MK_DEVICE_* */
 	u16 irq;                  /* 0: none */
-	u32 physical, bytes;
+	u32 physical, pages;
 	struct port *port;
 	u32 bits;
+	struct work arrival;      /* of its interrupt */
 };
 
 /* boot/ */
 extern struct mk_boot boot_info;
 extern struct device devices[MK_BOOT_DEVICES];
 extern u32 kernel_table[4096], empty_table[1024];
-void fdt_parse(const void *blob);
-void mmu_map_kernel(void);
+extern struct boot_memory { u32 end, initrd, initrd_end; } boot_memory; /* physical addresses */
+void fdt_parse(const void *blob), mmu_map_kernel(void);
+void boot_device(u32 kind, u32 physical, u32 bytes, u32 irq);
 struct task *kernel_main(const void *tree);
-void NORETURN board_off(void);
+void board_off(void) __attribute__((noreturn));
 void board_quiet(const struct device *d); /* it accesses memory no more */
-void irq_init(void);
-void irq_enable(u32 irq, u32 priority);
-void irq_disable(u32 irq);
-void irq_raise(u32 irq);
 u32 irq_begin(void);              /* the most urgent; BOARD_IRQS or more: none */
-void irq_end(u32 irq);
+void irq_end(u32 irq), irq_init(void), irq_enable(u32 irq), irq_disable(u32 irq), irq_raise(u32 irq);
 
 /* print.c */
-void print(const char *format, ...) PRINTF(1);
+void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void print_text(const char *text, u32 bytes);
 #define panic(...) (print("mk: panic: "), print(__VA_ARGS__), print("\n"), board_off())
 
@@ -164,7 +166,7 @@ void print_text(const char *text, u32 bytes);
 extern u32 pages_free;
 void pages_init(u32 end, u32 keep_from, u32 keep_to);
 void *page_take(void);            /* zeroed; NULL: none left */
-bool page_share(u32 physical);    /* one more user; false: it has too many */
+bool page_share(u32 physical);    /* one more user; false: it has too many. Of a device's pages none are counted */
 bool page_shared(u32 physical);
 void page_give(u32 physical);     /* one less; the last frees it */
 
@@ -176,87 +178,75 @@ void object_drop(struct object *o);     /* one that named it does no more */
 bool handle_room(const struct space *s);
 int handle_add(struct space *s, struct object *o, u32 rights);
 int handle_drop(struct space *s, u32 h);
-void handles_drop_all(struct space *s);
 
 /* space.c */
 extern struct space spaces[MK_SPACES];
-struct space *space_make(u32 limit, struct port *watcher, u32 bits, const char *name, int *error);
-void space_end(struct space *s);  /* before a task goes on: all of it but the struct, which stays while handles name it */
+int space_make(u32 limit, u32 ceiling, const char *name, struct space **made);
+void space_end(struct space *s);  /* all of it but the struct, which stays while handles name it */
 u32 *space_entry(struct space *s, u32 va, bool make);
-int space_map(struct space *s, u32 va, u32 pages, u32 protection);
-int space_unmap(struct space *s, u32 va, u32 pages);
-int space_move(struct space *to, u32 to_va, struct space *from, u32 va, u32 pages, u32 protection);
-int space_map_device(struct space *s, u32 va, u32 physical, u32 bytes, u32 protection);
-int space_put(struct space *s, u32 va, u32 physical, u32 protection); /* a page of others, or a device's */
-bool space_free(struct space *s, u32 va, u32 pages);
-bool space_range(u32 va, u32 pages);
+int space_put(struct space *s, u32 va, u32 protection, struct space *from, u32 at); /* a page: where from, space.c says */
+int space_fill(struct space *s, u32 va, u32 pages, u32 protection, struct space *from, u32 at, u32 *done);
+int space_unmap(struct space *s, u32 va, u32 pages, u32 *done);
+#define AGAIN (INT32_MIN + 1)     /* the result of what goes on from *done, after the interrupt that waits */
+bool space_free(struct space *s, u32 va, u32 pages), space_range(u32 va, u32 pages);
 u32 space_physical(struct space *s, u32 va);     /* 0: not there */
-u32 space_protection(u32 entry);
-int space_copy_in(struct space *s, void *to, u32 va, u32 bytes);
+bool space_writable(struct space *s, u32 va);
 void space_activate(struct space *s);
 
 /* grant.c */
-int grant_lend(struct task *lender, struct task *borrower, u32 token);
+int grant_lend(struct task *lender, struct task *borrower);
 void grant_end(struct space *borrower, u32 token); /* replied: the window is empty again */
-u32 grant_revoke(struct task *lender);
+int grant_revoke(struct task *lender, u32 *done);
 void grants_forget(struct space *borrower);
 bool grant_in(struct space *borrower, u32 va); /* lent to it is the page there */
 
 /* sched.c */
 extern struct task *current, tasks[MK_TASKS];
-extern u32 switches;
-void sched_init(void);
+extern u32 switches, ready_bits;  /* ready_bits: of the priorities whose queue is not empty */
+#define MOST_URGENT (31 - (u32)__builtin_clz(ready_bits)) /* priority that is ready, if there is one */
+void sched_init(void), yield(void), quantum_over(void);
 void ready(struct task *t);       /* at the end of its priority's queue */
 void block(struct task *t, enum state state);
-void wait_in(struct link *queue, struct task *t); /* by priority */
+int wait_at(struct task *t, enum state state, struct link *queue, struct task *holder); /* by priority */
 void wait_end(struct task *t);    /* out of its queue, off its holder, no alarm */
-void wake(struct task *t, int result);
-void wake_all(struct link *queue, int result);
+void wake(struct task *t, int result), wake_all(struct link *queue, int result);
 void wait_for(struct task *t, struct task *holder);
 void waiters_follow(struct link *queue, struct task *holder); /* whom they wait for is now that one */
 void donor_leave(struct task *t);  /* it does not wait for its holder any more */
 void holder_lost(struct task *holder);
 void priority_update(struct task *t);
-void yield(void);
 void timeout_set(struct task *t, u32 us);
 struct task *schedule(void);      /* who runs next; idles until there is one */
-void quantum_over(void);
 
 /* ipc.c */
 void port_died(struct port *p);
 void port_serve(struct port *p, struct task *server); /* NULL: nobody serves it */
 void port_notify(struct port *p, u32 bits);
 int ipc_send(struct task *t, bool calls); /* calls: for a reply */
-int ipc_receive(struct task *t, u32 port);
-int ipc_reply(struct task *t, u32 token);
+int ipc_receive(struct task *t, u32 port), ipc_reply(struct task *t, u32 token);
 
 /* task.c */
 extern u32 tasks_alive;
 int task_make(struct space *s, u32 entry, u32 stack, u32 argument, u32 priority, struct task **made);
 void task_end(struct task *t, u32 status);
 void task_fault(struct task *t, u32 kind, u32 address, u32 why);
+int task_repeat(struct task *t);  /* its system call, after what interrupts have to be done */
 
 /* sync.c */
-int semaphore_down(struct task *t, struct semaphore *s);
-int semaphore_up(struct semaphore *s);
-int mutex_lock(struct task *t, struct mutex *m);
-int mutex_unlock(struct task *t, struct mutex *m);
-void mutex_died(struct mutex *m);
-void mutexes_release(struct task *t);
+int semaphore_down(struct task *t, struct semaphore *s), semaphore_up(struct semaphore *s);
+int mutex_lock(struct task *t, struct mutex *m), mutex_unlock(struct task *t, struct mutex *m);
+void mutex_died(struct mutex *m), mutexes_release(struct task *t);
 
 /* time.c */
 void time_init(void);
 u64 counts_of(u32 us);
 void timer_init(struct timer *timer, struct port *p, u32 bits);
 int timer_set(struct timer *timer, u32 first_us, u32 period_us);
-void alarm_set(struct alarm *a, u64 when);
-void alarm_off(struct alarm *a);
-void alarms_ring(void);
+void alarm_set(struct alarm *a, u64 when), alarm_off(struct alarm *a), alarms_ring(void);
 void time_at_latest(u64 when);    /* an interrupt no later than this */
 
 /* irq.c */
-#define DEVICE_IRQ_PRIORITY 0x80
-void irq_of(u32 irq, u32 device); /* which device an interrupt is of */
+void device_irq_init(struct device *d);
 void irq_take(void);              /* all that is pending */
 void work_defer(struct work *w);
 void work_run(void);              /* before a task goes on, or while idle */

@@ -71,15 +71,13 @@ int handle_add(struct space *s, struct object *o, u32 rights)
 /* The last handle is gone: nobody can name it any more. */
 static void unnamed(struct object *o)
 {
-	struct timer *t = (struct timer *)o;
-
 	switch (o->kind) {
 	case PORT: port_died((struct port *)o); break;
 	case SEMAPHORE: wake_all(&((struct semaphore *)o)->waiters, MK_EDEAD); break;
 	case MUTEX: mutex_died((struct mutex *)o); break;
 	case TIMER:
-		alarm_off(&t->alarm);
-		object_drop(&t->port->object);
+		alarm_off(&((struct timer *)o)->alarm);
+		object_drop(&((struct timer *)o)->port->object);
 		break;
 	case TASK: /* its place in the table is free, if it has ended; one that was not started never will be */
 		if (o->dead)
@@ -87,10 +85,10 @@ static void unnamed(struct object *o)
 		else if (((struct task *)o)->state == STOPPED)
 			task_end((struct task *)o, MK_ENDED_KILLED);
 		return;
-	case SPACE:
-		if (o->dead)
+	case SPACE: /* likewise; its end may still be under way, and then frees the place */
+		if (!((struct space *)o)->table)
 			o->kind = FREE;
-		else if (!((struct space *)o)->tasks)
+		else if (!o->dead && !((struct space *)o)->tasks)
 			space_end((struct space *)o);
 		return;
 	default: return;
@@ -116,11 +114,4 @@ int handle_drop(struct space *s, u32 h)
 	handle->object = NULL;
 	object_drop(o);
 	return 0;
-}
-
-void handles_drop_all(struct space *s)
-{
-	for (u32 h = 0; h < MK_SELF; h++)
-		if (s->handles[h].object)
-			handle_drop(s, h);
 }

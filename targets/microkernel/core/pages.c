@@ -9,14 +9,25 @@ extern char bss_end[];
 
 static u32 index_of(u32 physical) { return (physical - BOARD_RAM) / MK_PAGE; }
 
+/* NULL: it is a device's, or none. */
+static u16 *users_of(u32 physical)
+{
+	return physical < BOARD_RAM || index_of(physical) >= count ? NULL : &users[index_of(physical)];
+}
+
 static void zero(void *page)
 {
-	u64 *p = page;
-
-	for (u32 i = 0; i < MK_PAGE / sizeof *p; i += 8) {
-		p[i] = p[i + 1] = p[i + 2] = p[i + 3] = 0;
-		p[i + 4] = p[i + 5] = p[i + 6] = p[i + 7] = 0;
+	for (u64 *p = page, *end = p + MK_PAGE / sizeof *p; p < end; p += 16) {
+		p[0] = p[1] = p[2] = p[3] = p[4] = p[5] = p[6] = p[7] = 0;
+		p[8] = p[9] = p[10] = p[11] = p[12] = p[13] = p[14] = p[15] = 0;
 	}
+}
+
+static void set_free(u32 page)
+{
+	*(u32 *)page = first_free;
+	first_free = page;
+	pages_free++;
 }
 
 /* All memory up to end, but the kernel, its table of users and [keep_from, keep_to). */
@@ -29,17 +40,10 @@ void pages_init(u32 end, u32 keep_from, u32 keep_to)
 	from = ((u32)(users + count) + MK_PAGE - 1) & ~(MK_PAGE - 1);
 	if (keep_from < keep_to && keep_from < from)
 		panic("the initrd lies in the kernel's memory");
-	for (u32 i = 0; i < index_of(from); i++)
-		users[i] = 1;
-	for (u32 p = BOARD_RAM + (count - 1) * MK_PAGE; p >= from; p -= MK_PAGE) {
-		bool kept = p + MK_PAGE > keep_from && p < keep_to;
-
-		users[index_of(p)] = kept;
-		if (kept)
-			continue;
-		*(u32 *)p = first_free;
-		first_free = p;
-		pages_free++;
+	for (u32 p = BOARD_RAM + (count - 1) * MK_PAGE; p >= BOARD_RAM; p -= MK_PAGE) {
+		users[index_of(p)] = p < from || (p + MK_PAGE > keep_from && p < keep_to);
+		if (!users[index_of(p)])
+			set_free(p);
 	}
 }
 
@@ -56,27 +60,22 @@ void *page_take(void)
 	return (void *)page;
 }
 
-bool page_shared(u32 physical) { return users[index_of(physical)] > 1; }
+bool page_shared(u32 physical) { return *users_of(physical) > 1; }
 
 bool page_share(u32 physical)
 {
-	u16 *n = &users[index_of(physical)];
+	u16 *n = users_of(physical);
 
-	if (*n == UINT16_MAX)
-		return false;
-	++*n;
-	return true;
+	return !n || (*n != UINT16_MAX && ++*n);
 }
 
 void page_give(u32 physical)
 {
-	if (physical < BOARD_RAM || index_of(physical) >= count) /* a device's, or none */
-		return;
-	if (!users[index_of(physical)])
+	u16 *n = users_of(physical);
+
+	if (n && !*n)
 		panic("page %x is given back twice", physical);
-	if (--users[index_of(physical)])
+	if (!n || --*n)
 		return;
-	*(u32 *)physical = first_free;
-	first_free = physical;
-	pages_free++;
+	set_free(physical);
 }

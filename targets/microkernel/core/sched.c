@@ -4,12 +4,10 @@
 #include "kernel.h"
 
 struct task *current, tasks[MK_TASKS];
-u32 switches;
+u32 switches, ready_bits;
 static struct link queues[MK_PRIORITIES];
-static u32 ready_bits;            /* of the priorities whose queue is not empty */
 static u64 quantum_end;
 static bool quantum_runs;
-static u32 quantum_counts;
 
 static void queue_at(struct task *t, struct link *before)
 {
@@ -19,7 +17,6 @@ static void queue_at(struct task *t, struct link *before)
 
 void sched_init(void)
 {
-	quantum_counts = (u32)counts_of(MK_QUANTUM_US);
 	for (u32 i = 0; i < MK_PRIORITIES; i++)
 		list_init(&queues[i]);
 }
@@ -58,7 +55,7 @@ void yield(void)
 
 /* ---- Waiting ---- */
 
-void wait_in(struct link *queue, struct task *t)
+static void wait_in(struct link *queue, struct task *t)
 {
 	struct link *before = queue->prev;
 
@@ -87,11 +84,8 @@ void priority_update(struct task *t)
 	for (u32 most = MK_TASKS; t && most; most--, t = t->holder) {
 		u8 priority = t->base;
 
-		for (struct link *l = t->donors.next; l != &t->donors; l = l->next) {
-			u8 donors = CONTAINER(l, struct task, donor)->priority;
-
-			priority = donors > priority ? donors : priority;
-		}
+		EACH(struct task, d, &t->donors, donor)
+			priority = d->priority > priority ? d->priority : priority;
 		if (priority == t->priority)
 			return;
 		changed(t, priority);
@@ -122,9 +116,7 @@ void donor_leave(struct task *t)
 
 void waiters_follow(struct link *queue, struct task *holder)
 {
-	for (struct link *l = queue->next; l != queue; l = l->next) {
-		struct task *t = CONTAINER(l, struct task, link);
-
+	EACH(struct task, t, queue, link) {
 		donor_leave(t);
 		wait_for(t, holder);
 	}
@@ -182,6 +174,16 @@ void timeout_set(struct task *t, u32 us)
 	alarm_set(&t->alarm, now() + counts_of(us));
 }
 
+/* Of a call; no longer than it says. holder: who inherits its priority meanwhile, or NULL. */
+int wait_at(struct task *t, enum state state, struct link *queue, struct task *holder)
+{
+	block(t, state);
+	wait_in(queue, t);
+	wait_for(t, holder);
+	timeout_set(t, t->frame.r[12] >> 8);
+	return NO_RESULT;
+}
+
 /* ---- The next ---- */
 
 static void quantum_pause(void)
@@ -204,13 +206,6 @@ void quantum_over(void)
 		yield();
 }
 
-static void idle(void)
-{
-	cpu_wait();
-	irq_take();
-	work_run();
-}
-
 /* A time-sharing task with peers has a quantum, of which it keeps what it did not use while a higher one ran. */
 static void quantum_begin(struct task *t)
 {
@@ -219,7 +214,7 @@ static void quantum_begin(struct task *t)
 	if (queue->next == queue->prev) /* alone */
 		return;
 	quantum_runs = true;
-	quantum_end = now() + (t->left ? t->left : quantum_counts);
+	quantum_end = now() + (t->left ? t->left : counts_of(MK_QUANTUM_US));
 	time_at_latest(quantum_end);
 }
 
@@ -227,9 +222,12 @@ struct task *schedule(void)
 {
 	struct task *next;
 
-	while (!ready_bits)
-		idle();
-	next = CONTAINER(queues[31 - (u32)__builtin_clz(ready_bits)].next, struct task, link);
+	while (!ready_bits) {
+		cpu_wait();
+		irq_take();
+		work_run();
+	}
+	next = CONTAINER(queues[MOST_URGENT].next, struct task, link);
 	if (next != current) {
 		if (quantum_runs)
 			quantum_pause();

@@ -15,19 +15,16 @@
 #define TABLE 1u
 #define TABLE_BYTES 1024u
 #define TABLES_SPAN 0x400000u
+#define TABLES_PAGES (TABLES_SPAN / MK_PAGE)
+#define END_PAGES 16u             /* of a space that ends: so many between looks at interrupts */
 
 struct space spaces[MK_SPACES];
 static struct space *active;
 
-static u32 entry_for(u32 physical, u32 protection, u32 kind)
+static u32 entry_for(u32 physical, u32 protection)
 {
-	return (physical & FRAME) | SMALL_PAGE | kind | SHAREABLE | NOT_GLOBAL | (protection & MK_WRITE ? USER_WRITE : USER_READ) |
-	       (protection & MK_EXECUTE ? 0 : XN);
-}
-
-u32 space_protection(u32 entry)
-{
-	return MK_READ | ((entry & USER_WRITE) == USER_WRITE ? MK_WRITE : 0) | (entry & XN ? 0 : MK_EXECUTE);
+	return (physical & FRAME) | SMALL_PAGE | (physical < BOARD_RAM ? DEVICE_MEMORY : NORMAL) | SHAREABLE | NOT_GLOBAL |
+	       (protection & MK_WRITE ? USER_WRITE : USER_READ) | (protection & MK_EXECUTE ? 0 : XN);
 }
 
 static bool protection_valid(u32 p) { return p == MK_READ || p == (MK_READ | MK_WRITE) || p == (MK_READ | MK_EXECUTE); }
@@ -35,40 +32,6 @@ static bool protection_valid(u32 p) { return p == MK_READ || p == (MK_READ | MK_
 bool space_range(u32 va, u32 pages)
 {
 	return !(va & (MK_PAGE - 1)) && va >= MK_PAGE && va < MK_USER_END && pages && pages <= (MK_USER_END - va) / MK_PAGE;
-}
-
-static void end(struct work *w);
-
-struct space *space_make(u32 limit, struct port *watcher, u32 bits, const char *name, int *error)
-{
-	struct space *s = NULL;
-
-	for (u32 i = 1; i < MK_SPACES && !s; i++)
-		if (spaces[i].object.kind == FREE)
-			s = &spaces[i];
-	*error = MK_EFULL;
-	if (!s)
-		return NULL;
-	*error = MK_EMEMORY;
-	*s = (struct space){ .object.kind = SPACE, .number = (u8)(s - spaces), .limit = limit, .watcher = watcher, .watcher_bits = bits };
-	s->table = page_take();
-	s->handles = page_take();
-	if (!s->table || !s->handles) {
-		page_give((u32)s->table);
-		page_give((u32)s->handles);
-		s->object.kind = FREE;
-		return NULL;
-	}
-	s->pages = 2;
-	if (watcher)
-		watcher->object.handles++; /* it must not go before */
-	s->handles[MK_SELF] = (struct handle){ &s->object, MK_RIGHT_ALL };
-	for (u32 i = 0; i < 8; i++)
-		s->name[i] = name[i] >= ' ' && name[i] < 127 ? name[i] : 0;
-	list_init(&s->grants);
-	list_init(&s->ending.link);
-	s->ending.run = end;
-	return s;
 }
 
 /* The entry of a page; with make, the tables on the way to it too. NULL: no table. */
@@ -88,129 +51,118 @@ u32 *space_entry(struct space *s, u32 va, bool make)
 	return (u32 *)(s->table[va >> 20] & ~(TABLE_BYTES - 1)) + (va >> 12 & 255);
 }
 
-/* The first page in [*va, end) that is there; *va is where. NULL: none. Four tables lie side by side, as one. */
-static u32 *next_mapped(struct space *s, u32 *va, u32 end)
-{
-	for (u32 at = *va, stop; at < end; at = stop) {
-		u32 *entry = space_entry(s, at, false);
-
-		stop = (at | (TABLES_SPAN - 1)) + 1;
-		stop = stop < end ? stop : end;
-		for (; entry && at < stop; at += MK_PAGE, entry++)
-			if (*entry) {
-				*va = at;
-				return entry;
-			}
-	}
-	return NULL;
-}
-
 bool space_free(struct space *s, u32 va, u32 pages)
 {
-	return !next_mapped(s, &va, va + pages * MK_PAGE);
+	while (pages && !space_physical(s, va + (pages - 1) * MK_PAGE))
+		pages--;
+	return !pages;
 }
 
-/* Tables for the range, and whether the limit allows its pages too: before anything else changes. */
-static bool prepare(struct space *s, u32 va, u32 pages)
+/* ---- Pages come and go ---- */
+
+static void take_out(struct space *s, u32 va, u32 *entry)
 {
-	if (pages > s->limit - s->pages)
-		return false;
-	for (u32 at = va; at < va + pages * MK_PAGE; at = (at | (TABLES_SPAN - 1)) + 1)
-		if (!space_entry(s, at, true))
-			return false;
-	return pages <= s->limit - s->pages;
+	u32 old = *entry;
+
+	*entry = 0;
+	cpu_forget_page(va, s->number);
+	page_give(old & FRAME);
+	s->pages--;
 }
 
-static void put(struct space *s, u32 va, u32 physical, u32 protection, u32 kind)
+static int put(struct space *s, u32 va, u32 physical, u32 protection)
 {
-	*space_entry(s, va, false) = entry_for(physical, protection, kind);
+	u32 *entry = space_entry(s, va, true);
+
+	if (!entry || s->pages == s->limit)
+		return MK_EMEMORY;
+	if (*entry)
+		return MK_EADDRESS;
+	*entry = entry_for(physical, protection);
 	s->pages++;
-}
-
-int space_map(struct space *s, u32 va, u32 pages, u32 protection)
-{
-	if (!space_range(va, pages) || !protection_valid(protection))
-		return MK_EARGUMENT;
-	if (!space_free(s, va, pages))
-		return MK_EADDRESS;
-	if (pages > pages_free || !prepare(s, va, pages) || pages > pages_free) /* the tables take some */
-		return MK_EMEMORY;
-	for (u32 i = 0; i < pages; i++)
-		put(s, va + i * MK_PAGE, (u32)page_take(), protection, NORMAL);
-	return 0;
-}
-
-int space_unmap(struct space *s, u32 va, u32 pages)
-{
-	u32 end = va + pages * MK_PAGE, *entry;
-
-	if (!space_range(va, pages))
-		return MK_EARGUMENT;
-	for (; (entry = next_mapped(s, &va, end)); va += MK_PAGE) {
-		u32 old = *entry;
-
-		*entry = 0;
-		cpu_forget_page(va, s->number);
-		page_give(old & FRAME);
-		s->pages--;
-	}
-	return 0;
-}
-
-int space_move(struct space *to, u32 to_va, struct space *from, u32 va, u32 pages, u32 protection)
-{
-	if (!space_range(va, pages) || !space_range(to_va, pages) || !protection_valid(protection))
-		return MK_EARGUMENT;
-	for (u32 i = 0; i < pages; i++) {
-		u32 *entry = space_entry(from, va + i * MK_PAGE, false);
-
-		/* a page that is lent, or a device's, is not one's own to give */
-		if (!entry || (*entry & (USER_WRITE | NORMAL)) != (USER_WRITE | NORMAL) || page_shared(*entry & FRAME))
-			return MK_EADDRESS;
-	}
-	if (!space_free(to, to_va, pages)) /* so they do not overlap either */
-		return MK_EADDRESS;
-	if (!prepare(to, to_va, pages))
-		return MK_EMEMORY;
-	for (u32 i = 0; i < pages; i++) {
-		u32 *entry = space_entry(from, va + i * MK_PAGE, false);
-
-		put(to, to_va + i * MK_PAGE, *entry, protection, NORMAL);
-		*entry = 0;
-		cpu_forget_page(va + i * MK_PAGE, from->number);
-		from->pages--;
-	}
 	if (protection & MK_EXECUTE)
 		cpu_forget_code();
 	return 0;
 }
 
-/* One that is there already: memory of others, or a device's registers. */
-int space_put(struct space *s, u32 va, u32 physical, u32 protection)
+/* from: the page at va `at` of that space, which has it no more; NULL: the page at the physical address `at`, of others or a
+ * device's; and 0 too: a fresh one. */
+int space_put(struct space *s, u32 va, u32 protection, struct space *from, u32 at)
 {
-	bool memory = physical >= BOARD_RAM;
+	u32 page = from ? space_physical(from, at) : at;
+	int error;
 
-	if (!prepare(s, va, 1))
+	if (!page)
+		page = (u32)page_take();
+	else if (!page_share(page))
 		return MK_EMEMORY;
-	if (!space_free(s, va, 1))
-		return MK_EADDRESS;
-	if (memory && !page_share(physical & FRAME))
-		return MK_EMEMORY;
-	put(s, va, physical, protection, memory ? NORMAL : DEVICE_MEMORY);
-	return 0;
+	error = page ? put(s, va, page, protection) : MK_EMEMORY;
+	if (error)
+		page_give(page);
+	else if (from)
+		take_out(from, at, space_entry(from, at, false));
+	return error;
 }
 
-int space_map_device(struct space *s, u32 va, u32 physical, u32 bytes, u32 protection)
-{
-	u32 from = physical & FRAME, pages = (physical - from + bytes + MK_PAGE - 1) / MK_PAGE;
-	int error = space_range(va, pages) ? space_free(s, va, pages) ? 0 : MK_EADDRESS : MK_EARGUMENT;
+/* A page that is there. */
+bool space_writable(struct space *s, u32 va) { return (*space_entry(s, va, false) & USER_WRITE) == USER_WRITE; }
 
-	for (u32 i = 0; i < pages && !error; i++) {
-		error = space_put(s, va + i * MK_PAGE, from + i * MK_PAGE, protection);
+/* One's own to give away: neither lent nor a device's. */
+static bool movable(struct space *s, u32 va)
+{
+	u32 *entry = space_entry(s, va, false);
+
+	return entry && (*entry & (USER_WRITE | NORMAL)) == (USER_WRITE | NORMAL) && !page_shared(*entry & FRAME);
+}
+
+/* Whether limit and memory allow so many more, with the tables for them; fresh: how many of them come from free memory. */
+static bool room(struct space *s, u32 va, u32 pages, u32 fresh)
+{
+	u32 tables = 0;
+
+	if (pages > s->limit - s->pages || fresh > pages_free)
+		return false;
+	for (u32 at = va; at < va + pages * MK_PAGE; at = (at | (TABLES_SPAN - 1)) + 1)
+		tables += !space_entry(s, at, false);
+	return pages + tables <= s->limit - s->pages && fresh + tables <= pages_free;
+}
+
+/* Pages, as space_put says of each. In two turns, of which *done counts the pages: all is looked at before anything changes. */
+int space_fill(struct space *s, u32 va, u32 pages, u32 protection, struct space *from, u32 at, u32 *done)
+{
+	if (!space_range(va, pages) || (from && !space_range(at, pages)) || !protection_valid(protection) || *done >= 2 * pages)
+		return MK_EARGUMENT;
+	if (!*done && !room(s, va, pages, from || at ? 0 : pages))
+		return MK_EMEMORY;
+	do {
+		u32 offset = *done % pages * MK_PAGE;
+		int error = 0;
+
+		if (from && !movable(from, at + offset))
+			error = MK_EADDRESS;
+		else if (*done >= pages)
+			error = space_put(s, va + offset, protection, from, at ? at + offset : 0);
+		else if (space_physical(s, va + offset))
+			error = MK_EADDRESS;
 		if (error)
-			space_unmap(s, va, i);
-	}
-	return error;
+			return error;
+	} while (++*done < 2 * pages && !cpu_interrupted());
+	return *done < 2 * pages ? AGAIN : 0;
+}
+
+int space_unmap(struct space *s, u32 va, u32 pages, u32 *done)
+{
+	if (!space_range(va, pages) || *done >= pages)
+		return MK_EARGUMENT;
+	do {
+		u32 at = va + *done * MK_PAGE, *entry = space_entry(s, at, false);
+
+		if (!entry) /* nor has the rest of that table one */
+			*done += TABLES_PAGES - 1 - at / MK_PAGE % TABLES_PAGES;
+		else if (*entry)
+			take_out(s, at, entry);
+	} while (++*done < pages && !cpu_interrupted());
+	return *done < pages ? AGAIN : 0;
 }
 
 u32 space_physical(struct space *s, u32 va)
@@ -218,24 +170,6 @@ u32 space_physical(struct space *s, u32 va)
 	u32 *entry = va < MK_USER_END ? space_entry(s, va, false) : NULL;
 
 	return entry && *entry ? (*entry & FRAME) | (va & (MK_PAGE - 1)) : 0;
-}
-
-int space_copy_in(struct space *s, void *to, u32 va, u32 bytes)
-{
-	u8 *out = to;
-
-	while (bytes) {
-		u32 from = space_physical(s, va), n = MK_PAGE - (va & (MK_PAGE - 1));
-
-		if (from < BOARD_RAM) /* nothing, or a device */
-			return MK_EADDRESS;
-		n = n < bytes ? n : bytes;
-		__builtin_memcpy(out, (void *)from, n);
-		out += n;
-		va += n;
-		bytes -= n;
-	}
-	return 0;
 }
 
 void space_activate(struct space *s)
@@ -246,53 +180,94 @@ void space_activate(struct space *s)
 	cpu_space(empty_table, s ? s->table : empty_table, s ? s->number : 0);
 }
 
-/* Not at once: what ends may hold the last handle of what then ends, and so on, and the kernel's stack is small. */
+/* ---- The end, in pieces between which interrupts are looked at; and the beginning ---- */
+
 void space_end(struct space *s)
 {
 	s->object.dead = true;
 	work_defer(&s->ending);
 }
 
-void __attribute__((weak)) board_quiet(const struct device *d) { (void)d; }
-
-/* A driver's devices must not write into pages that are somebody else's next. */
-static void devices_quiet(struct space *s)
-{
-	for (u32 h = 0; h < MK_SELF; h++)
-		if (s->handles[h].object && s->handles[h].object->kind == DEVICE && s->handles[h].rights & MK_RIGHT_DMA)
-			board_quiet((struct device *)s->handles[h].object);
-}
-
-static void end(struct work *w)
+static void end_pages(struct work *w)
 {
 	struct space *s = CONTAINER(w, struct space, ending);
+	struct port *watcher = s->watcher;
 
-	devices_quiet(s);
-	grants_forget(s);
-	handles_drop_all(s);
-	for (u32 mib = 0; mib < MK_USER_END >> 20; mib += 4) {
-		u32 *entries = (u32 *)(s->table[mib] & ~(TABLE_BYTES - 1));
+	while (s->ended < MK_USER_END / MK_PAGE) {
+		u32 va = s->ended * MK_PAGE, *tables = &s->table[va >> 20 & 0xffcu], *entry = space_entry(s, va, false);
 
-		if (!entries)
-			continue;
-		for (u32 i = 0; i < MK_PAGE / sizeof(u32); i++)
-			if (entries[i])
-				page_give(entries[i] & FRAME);
-		page_give((u32)entries);
+		s->ended += *tables ? END_PAGES : TABLES_PAGES;
+		for (u32 i = 0; *tables && i < END_PAGES; i++)
+			if (entry[i])
+				take_out(s, va + i * MK_PAGE, &entry[i]);
+		if (*tables && s->ended % TABLES_PAGES == 0) {
+			page_give(*tables & FRAME);
+			*tables = 0;
+			s->pages--;
+		}
+		if (cpu_interrupted()) {
+			work_defer(w);
+			return;
+		}
 	}
-	cpu_forget_space(s->number);
 	if (active == s)
 		space_activate(NULL);
+	cpu_forget_space(s->number);
 	page_give((u32)s->table);
 	page_give((u32)s->handles);
+	s->table = NULL;
 	s->pages = 0;
-	if (s->watcher) {
-		struct port *p = s->watcher;
-
-		s->watcher = NULL;
-		port_notify(p, s->watcher_bits);
-		object_drop(&p->object);
-	}
 	if (!s->object.handles)
 		s->object.kind = FREE;
+	if (watcher) {
+		port_notify(watcher, s->watcher_bits);
+		object_drop(&watcher->object);
+	}
+}
+
+/* Before any task goes on, for who waits for what ends here is told; one by one, for it may be the last name of what then ends too.
+ * The pages then are as urgent as who ended the space. */
+static void end_names(struct work *w)
+{
+	struct space *s = CONTAINER(w, struct space, ending);
+	const struct handle *h = &s->handles[s->ended];
+
+	if (h->object && h->object->kind == DEVICE && h->rights & MK_RIGHT_DMA)
+		board_quiet((struct device *)h->object); /* it must not write into pages that are somebody else's next */
+	handle_drop(s, s->ended);
+	do
+		s->ended++;
+	while (s->ended < MK_SELF && !s->handles[s->ended].object);
+	if (s->ended == MK_SELF) {
+		grants_forget(s);
+		s->ended = 0;
+		w->run = end_pages;
+		w->priority = current->priority;
+	}
+	work_defer(w);
+}
+
+int space_make(u32 limit, u32 ceiling, const char *name, struct space **made)
+{
+	struct space *s = &spaces[1];
+
+	while (s < &spaces[MK_SPACES] && s->object.kind != FREE)
+		s++;
+	if (s == &spaces[MK_SPACES])
+		return MK_EFULL;
+	*s = (struct space){ .object.kind = SPACE, .number = (u8)(s - spaces), .limit = limit, .ceiling = (u8)ceiling, .pages = 2 };
+	s->table = page_take();
+	s->handles = page_take();
+	if (!s->handles) {
+		page_give((u32)s->table);
+		s->object.kind = FREE;
+		return MK_EMEMORY;
+	}
+	s->handles[MK_SELF] = (struct handle){ &s->object, MK_RIGHT_ALL };
+	for (u32 i = 0; i < 8; i++)
+		s->name[i] = name[i] >= ' ' && name[i] < 127 ? name[i] : 0;
+	list_init(&s->grants);
+	s->ending = (struct work){ { &s->ending.link, &s->ending.link }, end_names, BEFORE_TASKS };
+	*made = s;
+	return 0;
 }

@@ -1,19 +1,10 @@
 /* Semaphores and mutexes: first the highest priority, then first come. */
 #include "kernel.h"
 
-static int wait_at(struct task *t, struct link *waiters, struct task *holder)
-{
-	block(t, WAITING);
-	wait_in(waiters, t);
-	wait_for(t, holder);
-	timeout_set(t, t->frame.r[12] >> 8);
-	return NO_RESULT;
-}
-
 int semaphore_down(struct task *t, struct semaphore *s)
 {
 	if (!s->count)
-		return wait_at(t, &s->waiters, NULL);
+		return wait_at(t, WAITING, &s->waiters, NULL);
 	s->count--;
 	return 0;
 }
@@ -42,7 +33,7 @@ int mutex_lock(struct task *t, struct mutex *m)
 	if (m->owner == t)
 		return MK_EBUSY;
 	if (m->owner)
-		return wait_at(t, &m->waiters, m->owner);
+		return wait_at(t, WAITING, &m->waiters, m->owner);
 	own(m, t);
 	return 0;
 }

@@ -45,10 +45,8 @@ void task_end(struct task *t, u32 status)
 		port_serve(CONTAINER(t->served.next, struct port, served), NULL);
 	holder_lost(t);
 	mutexes_release(t);
-	if (t->lent) {
+	if (t->lent)
 		t->lent->lender = NULL;
-		t->lent = NULL;
-	}
 	s->status = status;
 	tasks_alive--;
 	t->object.dead = true;
@@ -56,6 +54,12 @@ void task_end(struct task *t, u32 status)
 		t->object.kind = FREE;
 	if (--s->tasks == 0)
 		space_end(s);
+}
+
+int task_repeat(struct task *t)
+{
+	t->frame.pc -= t->frame.psr & PSR_THUMB ? 2 : 4;
+	return NO_RESULT;
 }
 
 static const char *const faults[] = { "", "data access to", "instruction fetch from", "undefined instruction" };
@@ -67,7 +71,6 @@ void task_fault(struct task *t, u32 kind, u32 address, u32 why)
 
 	if (kind == MK_FAULT_UNDEFINED)
 		address = f->pc, why = 0;
-
 	if ((f->psr & PSR_MODE) != PSR_USER)
 		panic("%s %x at %x, status %x, psr %x", faults[kind], address, f->pc, why, f->psr);
 	print("mk: fault: task %d of %s (space %d): %s %x at %x, status %x, sp %x, lr %x\n", (u32)(t - tasks), t->space->name,

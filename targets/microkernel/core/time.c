@@ -2,8 +2,6 @@
 #include "kernel.h"
 #include "../boot/board.h"
 
-#define DEVICE_PRIORITY_TIMER 0x40
-
 static struct link alarms = { &alarms, &alarms };
 static u64 programmed;            /* what the comparator is set to */
 static u32 counts_in_us;         /* times 65536, so that no call divides */
@@ -14,21 +12,15 @@ static void program(u64 when)
 	cpu_timer_set(when);
 }
 
-static void ring_all(struct work *w);
-static struct work ringing = { { &ringing.link, &ringing.link }, ring_all };
-
 void time_init(void)
 {
 	program(UINT64_MAX);
 	boot_info.counter_hz = cpu_timer_start();
 	counts_in_us = (u32)(((u64)boot_info.counter_hz << 16) / 1000000u);
-	irq_enable(BOARD_TIMER_IRQ, DEVICE_PRIORITY_TIMER);
+	irq_enable(BOARD_TIMER_IRQ);
 }
 
-u64 counts_of(u32 us)
-{
-	return (u64)us * counts_in_us >> 16;
-}
+u64 counts_of(u32 us) { return (u64)us * counts_in_us >> 16; }
 
 void time_at_latest(u64 when)
 {
@@ -53,26 +45,33 @@ void alarm_off(struct alarm *a)
 	list_remove(&a->link);
 }
 
-/* Top half of the interrupt: quiet until there is a new time. */
-void alarms_ring(void)
-{
-	program(UINT64_MAX);
-	work_defer(&ringing);
-}
+static struct alarm *earliest(void) { return list_empty(&alarms) ? NULL : CONTAINER(alarms.next, struct alarm, link); }
 
-static void ring_all(struct work *w)
+static void ring(struct work *w)
 {
-	struct alarm *a = list_empty(&alarms) ? NULL : CONTAINER(alarms.next, struct alarm, link);
+	struct alarm *a = earliest();
 
 	if (a && a->when <= now()) {
 		alarm_off(a);
 		a->ring(a);
+		a = earliest();
+	}
+	if (a && a->when <= now()) {
 		work_defer(w); /* one at a time: interrupts are looked at in between */
 		return;
 	}
 	if (a)
 		time_at_latest(a->when);
 	quantum_over();
+}
+
+static struct work ringing = { { &ringing.link, &ringing.link }, ring, BEFORE_TASKS };
+
+/* Top half of the interrupt: quiet until there is a new time. */
+void alarms_ring(void)
+{
+	program(UINT64_MAX);
+	work_defer(&ringing);
 }
 
 /* ---- Timers: an alarm that notifies a port, once or again and again ---- */

@@ -4,12 +4,17 @@
  * Arguments are in r0..r11, results too; all registers that a call does not name as results are kept. r0 returns 0 or more,
  * or a negative MK_E*. A call with bad arguments changes nothing.
  *
+ * Calls over pages (MK_MAP, MK_UNMAP, MK_MOVE, MK_DEVICE_MAP, MK_REVOKE) look at interrupts after each page. Where one waits, the
+ * task is set back to its svc and makes the call again afterwards: how far it came is in place of the time-out, which is 0 at
+ * first. They look at all their pages before they change any, so MK_EADDRESS and MK_EMEMORY change nothing, unless another task
+ * took an address or the memory between: then the pages before stay changed, as others may see them half way too.
+ *
  * A handle is an index into the table of the caller's space: an object of the kernel and what may be done with it. Nothing
  * else names a kernel object, so what a space has no handle for it cannot reach. */
 #ifndef MK_ABI_H
 #define MK_ABI_H
 
-#define MK_ABI_VERSION 1
+#define MK_ABI_VERSION 2
 #define MK_PAGE 4096u
 #define MK_USER_END 0x40000000u   /* user addresses lie in [MK_PAGE, MK_USER_END) */
 #define MK_PRIORITIES 32          /* 31 is the highest */
@@ -26,7 +31,7 @@
 /* ---- Errors ---- */
 #define MK_EHANDLE (-1)   /* no such handle, or one of another kind of object */
 #define MK_EARGUMENT (-2) /* a number out of its range */
-#define MK_ERIGHT (-3)    /* the handle does not allow it */
+#define MK_ERIGHT (-3)    /* the handle does not allow it, or the highest priority of a space */
 #define MK_EMEMORY (-4)   /* no page, or the space's limit is reached */
 #define MK_ETIMEOUT (-5)
 #define MK_EDEAD (-6)     /* the other side is gone, or went while one waited for it */
@@ -50,7 +55,8 @@
 #define MK_REPLY_RECEIVE 8  /* (token, tag, words; r14 port): both, as one; token 0: receive alone */
 #define MK_NOTIFY 9         /* (port, bits): ors them into the port's; never waits */
 #define MK_PORT_CREATE 10   /* () -> handle with all rights */
-#define MK_WINDOW 11        /* (va, pages): where the caller's grants are mapped: nothing else may be there; 0 pages: none */
+#define MK_WINDOW 11        /* (va, pages: at most MK_GRANT_PAGES): where the caller's grants are mapped: nothing else may be
+                             * there; 0 pages: none */
 #define MK_REVOKE 12        /* (): takes back what the caller's last call granted, if it is still out -> pages taken back.
                              * The other side keeps a private copy of them as they are now */
 
@@ -58,9 +64,11 @@
 #define MK_TASK_START 14    /* (task) */
 #define MK_TASK_KILL 15     /* (task) */
 #define MK_TASK_PRIORITY 16 /* (task, priority) -> the one before; 0xffffffff leaves it */
-#define MK_SPACE_CREATE 17  /* (pages at most, port, bits, name: 8 characters in r3, r4) -> handle; at its end the port is
-                             * notified of the bits; port MK_NONE: nobody is */
-#define MK_SPACE_KILL 18    /* (space): with all its tasks */
+#define MK_SPACE_CREATE 17  /* (pages at most, port, bits, name: 8 characters in r3, r4; r5 the highest priority that its tasks
+                             * may be given, no higher than the caller's space's; they may inherit others) -> handle. At its
+                             * end the port is notified of the bits; port MK_NONE: nobody is */
+#define MK_SPACE_KILL 18    /* (space): with all its tasks, between which interrupts are looked at as between pages. Its handles
+                             * are dropped at once, its pages given back before any task goes on but more urgent ones */
 #define MK_SPACE_STATUS 19  /* (space) -> r0 tasks alive, r1 exit status or fault of the last that ended, r2 pages, r3 number */
 
 #define MK_MAP 20           /* (space, va, pages, protection): zeroed pages */
@@ -132,7 +140,7 @@
 #define MK_DEVICE_INITRD 1    /* memory, read-only */
 #define MK_DEVICE_PL011 2
 #define MK_DEVICE_VIRTIO 3    /* one of several */
-#define MK_DEVICE_PL031 5         /* a clock: its first word is the unix time in seconds */
+#define MK_DEVICE_PL031 5     /* a clock: its first word is the unix time in seconds */
 #define MK_DEVICE_SPARE 4     /* an interrupt that no device has: MK_IRQ_RAISE */
 
 #ifndef __ASSEMBLER__
@@ -142,7 +150,7 @@ struct mk_boot {
 	unsigned counter_hz;      /* of CNTVCT, which tasks may read */
 	unsigned boot_cycles;     /* PMCCNTR at the first instruction of the first task */
 	unsigned devices;
-	struct { unsigned kind, pages, physical, bytes; } device[MK_BOOT_DEVICES]; /* physical, bytes: of the registers */
+	struct mk_boot_device { unsigned kind, pages, physical, bytes; } device[MK_BOOT_DEVICES]; /* physical, bytes: of the registers */
 	char arguments[512];      /* the kernel's command line */
 };
 #endif

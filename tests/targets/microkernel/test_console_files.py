@@ -101,6 +101,12 @@ def test_servers_are_started_again(guest: Shell) -> None:
     assert guest.ask("cat /www/a") == "of the archive"
 
 
+def test_the_shell_switches_the_machine_off(guest: Shell) -> None:
+    guest.type("off")
+    with pytest.raises(AssertionError, match="the guest is gone"):
+        guest.until("more")
+
+
 def test_a_fault_is_told_and_ends_only_its_program(guest: Shell) -> None:
     guest.type("fault")
     assert "data access to" in guest.until("init: shell")

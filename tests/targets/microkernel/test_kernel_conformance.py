@@ -10,7 +10,10 @@ from targets.microkernel.building import HERE, build
 from tests.targets.microkernel.booting import boot
 
 SOURCES = HERE / "tasks" / "test"
-GROUPS = ("refusal", "ipc", "grant", "sync", "life", "memory", "time", "isolation", "strings")
+GROUPS = (
+    *("refusal", "ipc", "grant", "sync", "life", "memory", "time", "isolation", "strings"),
+    *("latency", "ceiling", "names"),
+)
 FAULTS_ARE_MEANT = ("isolation",)
 
 

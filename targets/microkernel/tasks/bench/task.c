@@ -40,7 +40,7 @@ static void measure_space(void)
 		      *end = series("space_end", NULL, "MK_SPACE_KILL of a space with nothing in it, and MK_DROP of its handle");
 
 	for (int i = -WARMUP; i < (int)iterations; i++) {
-		unsigned begin = mk_cycles(), made, space = good(mk_space_create(16, MK_NONE, 0, name));
+		unsigned begin = mk_cycles(), made, space = good(mk_space_create(16, MK_NONE, 0, name, HIGHER));
 
 		made = mk_cycles();
 		good(mk_space_kill(space));

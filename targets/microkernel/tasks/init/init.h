@@ -7,10 +7,14 @@
 #define PROGRAMS 48
 #define NAME_BYTES 8
 
+#define COMMAND_LINE 0u           /* as a starter */
+
 /* A program that runs, or ran. */
 struct program {
 	bool used, restart;
-	unsigned space, number, priority, restarts; /* space: our handle of it */
+	unsigned space, number, restarts; /* space: our handle of it */
+	unsigned priority, highest; /* of its first task; that its tasks may have */
+	unsigned starter;        /* number of the space of who asked for it; MK_NONE: that one is gone */
 	char line[sizeof ((struct mk_start *)0)->line];
 };
 

@@ -9,9 +9,11 @@
 #define RESTARTS 5                /* of one program; then it is left dead, for it will not get better */
 #define PROGRAM_PRIORITY 12
 #define SERVER_PRIORITY 14        /* of those that others wait for, interrupts too */
+#define HIGHEST (MK_PRIORITIES - 1)
 
 /* Servers, and what the programs of run= need of them: those are started first. */
 static const char *const servers[] = { "console", "ramfs", "net" };
+static const char *const measuring[] = { "bench", "test", "stress" }; /* these may have tasks of any priority */
 static const struct { const char *program, *server; } needs[] = {
 	{ "redis", "net" }, { "http", "ramfs" }, { "http", "net" }, { "dns", "ramfs" }, { "dns", "net" },
 	{ "shell", "console" }, { "shell", "ramfs" }, { "shell", "net" },
@@ -41,7 +43,7 @@ static bool begins_with_word(const char *line, const char *word)
 	return strlen(line) >= length && !memcmp(line, word, length) && (!line[length] || line[length] == ' ');
 }
 
-static int run(const char *line, unsigned priority)
+static int run(const char *line, unsigned priority, unsigned highest, unsigned starter)
 {
 	struct program *p = NULL;
 	int number;
@@ -51,7 +53,7 @@ static int run(const char *line, unsigned priority)
 			p = &programs[i];
 	if (!p)
 		return MK_EFULL;
-	*p = (struct program){ .used = true, .priority = priority };
+	*p = (struct program){ .used = true, .priority = priority, .highest = highest, .starter = starter };
 	mk_format(p->line, sizeof p->line, "%s", line);
 	number = spawn(p);
 	p->used = number >= 0;
@@ -143,6 +145,9 @@ static void program_ended(struct program *p, unsigned status)
 		length++;
 	ended[ended_sequence++ % ENDED] = p->number;
 	forget_names(p->number);
+	for (unsigned i = 0; i < PROGRAMS; i++)
+		if (programs[i].starter == p->number) /* its number may soon be another's */
+			programs[i].starter = MK_NONE;
 	mk_drop(p->space);
 	p->line[length] = 0;
 	mk_print("init: %s (space %u) ended with %x%s\n", p->line, p->number, status, again ? ", is started again" : "");
@@ -190,19 +195,36 @@ static void tell_ended(struct mk_message *m)
 	m->tag = MK_TAG(0, 9);
 }
 
-/* Who may: the shell, which is the one who sits at the console. Its end is told as any other. */
+/* Who sits at the console. Any program may start a shell, but no more than itself may that do. */
+static bool is_the_shell(const struct program *p)
+{
+	return p && p->starter == COMMAND_LINE && begins_with_word(p->line, "shell");
+}
+
+/* Who may: the shell, and who had it started. Its end is told as any other. */
 static int kill_program(unsigned sender, const char *name)
 {
 	const struct program *by = program_of(sender);
 	char word[NAME_BYTES + 1] = { 0 };
+	int error = MK_EARGUMENT;
 
-	if (!by || !begins_with_word(by->line, "shell"))
-		return MK_ERIGHT;
 	memcpy(word, name, NAME_BYTES);
-	for (unsigned i = 0; *word && i < PROGRAMS; i++)
-		if (programs[i].used && begins_with_word(programs[i].line, word))
+	for (unsigned i = 0; *word && i < PROGRAMS; i++) {
+		if (!programs[i].used || !begins_with_word(programs[i].line, word))
+			continue;
+		if (is_the_shell(by) || (by && programs[i].starter == sender))
 			return mk_space_kill(programs[i].space);
-	return MK_EARGUMENT;
+		error = MK_ERIGHT;
+	}
+	return error;
+}
+
+/* The program may have what the one has that asks. */
+static int run_for(unsigned sender, const char *line, unsigned priority)
+{
+	const struct program *by = program_of(sender);
+
+	return run(line, priority, by ? by->highest : PROGRAM_PRIORITY, by ? sender : MK_NONE);
 }
 
 /* false: the answer comes later */
@@ -226,7 +248,7 @@ static bool serve(unsigned token, struct mk_message *m)
 		return false;
 	case NAME_SPAWN:
 		m->word[0] = (unsigned)(tag & MK_TAG_GRANT && m->word[0] <= PROGRAM_PRIORITY ?
-						run((const char *)(m->word[7] & ~(MK_PAGE - 1)), m->word[0]) :
+						run_for(m->sender, (const char *)(m->word[7] & ~(MK_PAGE - 1)), m->word[0]) :
 						MK_EARGUMENT);
 		return true;
 	case NAME_WATCH:
@@ -242,7 +264,7 @@ static bool serve(unsigned token, struct mk_message *m)
 		m->word[0] = clock_seconds();
 		return true;
 	case NAME_STOP:
-		mk_shutdown(0);
+		m->word[0] = (unsigned)(is_the_shell(program_of(m->sender)) ? mk_shutdown(0) : MK_ERIGHT);
 		return true;
 	default:
 		m->word[0] = (unsigned)MK_ECALL;
@@ -254,17 +276,21 @@ static bool serve(unsigned token, struct mk_message *m)
 static void start_program(const char *name)
 {
 	char line[sizeof programs[0].line];
-	unsigned priority = PROGRAM_PRIORITY;
+	unsigned priority = PROGRAM_PRIORITY, highest;
 	int error;
 
 	for (unsigned i = 0; i < MK_COUNT(servers); i++)
 		if (!strcmp(name, servers[i]))
 			priority = SERVER_PRIORITY;
+	highest = priority;
+	for (unsigned i = 0; i < MK_COUNT(measuring); i++)
+		if (!strcmp(name, measuring[i]))
+			highest = HIGHEST;
 	for (unsigned i = 0; priority == SERVER_PRIORITY && i < PROGRAMS; i++)
 		if (programs[i].used && begins_with_word(programs[i].line, name))
 			return;
 	mk_format(line, sizeof line, "%s %s", name, boot->arguments);
-	error = run(line, priority);
+	error = run(line, priority, highest, COMMAND_LINE);
 	if (error < 0)
 		mk_print("init: %s cannot be started: %d\n", name, error);
 }

@@ -5,7 +5,7 @@
 #define STACK_PAGES 16
 #define LIMIT_PAGES 32768u        /* of a program without mem=: 128 MiB, which is more than most machines have */
 
-/* Which devices a program may have: by its name, for who drives a device is this system's policy. */
+/* Which devices a program of the command line may have: by its name, for who drives a device is this system's policy. */
 static const struct { const char *program; unsigned kind; } drivers[] = {
 	{ "net", MK_DEVICE_VIRTIO }, { "console", MK_DEVICE_PL011 }, { "ramfs", MK_DEVICE_INITRD }, { "bench", MK_DEVICE_SPARE },
 	{ "bench", MK_DEVICE_MACHINE }, { "test", MK_DEVICE_SPARE }, { "test", MK_DEVICE_MACHINE },
@@ -102,7 +102,8 @@ static int start(unsigned space, const char *file, unsigned bytes, struct progra
 	memcpy(s.line, p->line, sizeof s.line);
 	clock_read(&s);
 	s.names = (unsigned)mk_give(space, port, MK_RIGHT_SEND);
-	give_devices(space, p->line, first_word(p->line), &s);
+	if (p->starter == COMMAND_LINE)
+		give_devices(space, p->line, first_word(p->line), &s);
 	error = move_filled(space, MK_START_VA, &s, sizeof s, 0, 1, MK_READ);
 	if (!error)
 		error = mk_map(space, MK_STACK_TOP - STACK_PAGES * MK_PAGE, STACK_PAGES, MK_READ | MK_WRITE);
@@ -140,7 +141,7 @@ int spawn(struct program *p)
 	if (!file)
 		return MK_EARGUMENT;
 	memcpy(name, p->line, length < NAME_BYTES ? length : NAME_BYTES);
-	space = mk_space_create(number_option(p->line, "mem", LIMIT_PAGES), port, ENDED_BIT, name);
+	space = mk_space_create(number_option(p->line, "mem", LIMIT_PAGES), port, ENDED_BIT, name, p->highest);
 	if (space < 0)
 		return space;
 	error = start((unsigned)space, file, bytes, p);

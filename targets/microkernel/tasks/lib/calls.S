@@ -70,14 +70,15 @@
 	plain	mk_info, MK_INFO
 	plain	mk_shutdown, MK_SHUTDOWN
 
-/* int mk_space_create(unsigned pages, unsigned port, unsigned bits, const char name[8]) */
+/* int mk_space_create(unsigned pages, unsigned port, unsigned bits, const char name[8], unsigned highest) */
 	entry	mk_space_create
-	push	{r4, lr}
+	push	{r4-r6, lr}
+	ldr	r5, [sp, #16]
 	ldr	r4, [r3, #4]
 	ldr	r3, [r3]
 	mov	r12, #MK_SPACE_CREATE
 	svc	#0
-	pop	{r4, pc}
+	pop	{r4-r6, pc}
 
 /* int mk_space_status(unsigned space, struct mk_status *) */
 	entry	mk_space_status

@@ -35,7 +35,7 @@ int mk_task_create(unsigned space, unsigned entry, unsigned stack, unsigned argu
 int mk_task_start(unsigned task);
 int mk_task_kill(unsigned task);
 int mk_task_priority(unsigned task, unsigned priority);
-int mk_space_create(unsigned pages, unsigned port, unsigned bits, const char name[8]); /* name: aligned to 4 */
+int mk_space_create(unsigned pages, unsigned port, unsigned bits, const char name[8], unsigned highest); /* name: aligned to 4 */
 int mk_space_kill(unsigned space);
 int mk_space_status(unsigned space, struct mk_status *s);
 int mk_map(unsigned space, unsigned va, unsigned pages, unsigned protection);
@@ -135,7 +135,8 @@ int mk_ask(unsigned *server, const char *name, struct mk_message *m, unsigned us
 	0 at first; where that server has gone, its successor is asked */
 int mk_board_seconds(void);      /* unix time; 0: the board has no clock */
 int mk_spawn(const char *line, unsigned priority); /* a program of the initrd -> its space's number */
-int mk_kill(const char *name); /* a program, by the shell */
+int mk_kill(const char *name); /* a program that this one started; any, by the shell */
+int mk_stop(void);               /* switches the machine off; for the shell */
 int mk_ended(unsigned *sequence, unsigned *spaces, unsigned most); /* numbers of spaces that ended since */
 int mk_watch(unsigned port, unsigned bits); /* notified when a space ends */
 

@@ -101,6 +101,13 @@ int mk_kill(const char *name)
 	return ask(&m, 0);
 }
 
+int mk_stop(void)
+{
+	struct mk_message m = { .tag = MK_TAG(NAME_STOP, 0) };
+
+	return ask(&m, 0);
+}
+
 int mk_watch(unsigned port, unsigned bits)
 {
 	struct mk_message m = { .tag = MK_TAG(NAME_WATCH, 0) };

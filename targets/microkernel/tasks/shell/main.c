@@ -8,7 +8,7 @@
 #define PRIORITY 10
 
 struct command { const char *name, *says; void (*run)(char **words); };
-static const struct command commands[14];
+static const struct command commands[15];
 
 static void help(char **words)
 {
@@ -95,7 +95,13 @@ static void memory(char **words)
 	console_print("%d of %d pages are free\n", mk_info(MK_INFO_FREE_PAGES), mk_info(MK_INFO_PAGES));
 }
 
-static const struct command commands[14] = {
+static void off(char **words)
+{
+	(void)words;
+	told("off", mk_stop());
+}
+
+static const struct command commands[15] = {
 	{ "help", "", help },
 	{ "ls", "[FOLDER]", list },
 	{ "cat", "FILE", print_file },
@@ -109,6 +115,7 @@ static const struct command commands[14] = {
 	{ "get", "ADDRESS PORT PATH: a page by HTTP", shell_get },
 	{ "echo", "PORT: gives one connection back what it sends", shell_echo },
 	{ "datagram", "PORT: gives one datagram back", shell_datagram },
+	{ "off", ": switches the machine off", off },
 	{ NULL, NULL, NULL },
 };
 

@@ -176,7 +176,7 @@ static void lend_and_end(void *unused)
 
 static void one_side_ends(void)
 {
-	struct other o = other_make(64);
+	struct other o = other_make(64, HIGHEST);
 	struct counts before;
 	unsigned task;
 

@@ -121,7 +121,7 @@ static void peer_ends(void)
 	mk_drop(task);
 
 	port = (unsigned)mk_port_create();
-	o = other_make(64);
+	o = other_make(64, HIGHEST);
 	other_run(&o, other_serves, other_give(&o, port, MK_RIGHT_RECEIVE), PRIORITY - 1);
 	send = (unsigned)mk_give(MK_SELF, port, MK_RIGHT_SEND);
 	mk_drop(port); /* now the other space alone can receive */
@@ -180,7 +180,7 @@ static void tokens(void)
 	port = (unsigned)mk_port_create();
 	task = thread(call_for_ever, NULL, PRIORITY + 1);
 	token = mk_receive(port, &m, 0);
-	o = other_make(64); /* a space that has not received the call cannot answer it */
+	o = other_make(64, HIGHEST); /* a space that has not received the call cannot answer it */
 	other_run(&o, reply_elsewhere, (unsigned)token, PRIORITY + 1);
 	IS(other_ended(&o), 11);
 	IS(mk_reply((unsigned)token, &m), 0);

@@ -59,7 +59,7 @@ static void overflows(unsigned unused) { mk_exit((int)deeper(unused)); }
 static void dies(void (*run)(unsigned), unsigned argument, unsigned kind)
 {
 	struct counts before = counts_now();
-	struct other o = other_make(64);
+	struct other o = other_make(64, HIGHEST);
 
 	mk_drop(other_run(&o, run, argument, PRIORITY + 1));
 	IS(other_ended(&o), MK_ENDED_FAULT | kind);
@@ -103,7 +103,7 @@ static void of_the_processor(void)
 
 static void interrupts_stay_on(void)
 {
-	struct other o = other_make(64);
+	struct other o = other_make(64, HIGHEST);
 	struct mk_status status;
 
 	mk_drop(other_run(&o, masks_interrupts, 0, PRIORITY - 1));
@@ -124,7 +124,7 @@ static void writes_borrowed(unsigned handle)
 
 static void read_only_grant(void)
 {
-	struct other o = other_make(64);
+	struct other o = other_make(64, HIGHEST);
 	struct mk_message m = { .tag = MK_TAG(0, 9) | MK_TAG_GRANT };
 	unsigned port = (unsigned)mk_port_create(), *page = mk_pages(1);
 

@@ -14,7 +14,7 @@ static void spin(unsigned unused)
 
 static void how_it_ended(void)
 {
-	struct other o = other_make(64);
+	struct other o = other_make(64, HIGHEST);
 	struct mk_status status;
 	unsigned task;
 
@@ -25,7 +25,7 @@ static void how_it_ended(void)
 	IS(mk_map(o.space, 0x30000000, 1, MK_READ), MK_EDEAD);
 	IS(mk_space_kill(o.space), MK_EDEAD);
 	IS(other_ended(&o), 42);
-	o = other_make(64);
+	o = other_make(64, HIGHEST);
 	task = other_run(&o, spin, 0, PRIORITY - 1);
 	IS(mk_space_status(o.space, &status), 1);
 	IS(mk_task_start(task), MK_EBUSY);
@@ -39,7 +39,7 @@ static void how_it_ended(void)
 static void space_with_its_tasks(void)
 {
 	struct counts before = counts_now();
-	struct other o = other_make(64);
+	struct other o = other_make(64, HIGHEST);
 
 	for (unsigned i = 0; i < 4; i++)
 		mk_drop(other_run(&o, spin, 0, 3 + i));
@@ -56,7 +56,7 @@ static void all_tasks(void)
 
 	/* Handles of one space do not suffice for all tasks: other spaces hold some. */
 	for (unsigned s = 0; s < 4; s++)
-		spaces[used++] = (unsigned)mk_space_create(8, MK_NONE, 0, name);
+		spaces[used++] = (unsigned)mk_space_create(8, MK_NONE, 0, name, HIGHEST);
 	for (unsigned s = 0; s < used && h >= 0; s++)
 		for (unsigned i = 0; i < 100; i++) {
 			h = mk_task_create(spaces[s], 0x10000, MK_STACK_TOP, 0, 1);
@@ -81,7 +81,7 @@ static void all_spaces(void)
 	unsigned spaces[MK_SPACES], made = 0;
 	int h;
 
-	while ((h = mk_space_create(4, MK_NONE, 0, name)) >= 0)
+	while ((h = mk_space_create(4, MK_NONE, 0, name, HIGHEST)) >= 0)
 		spaces[made++] = (unsigned)h;
 	IS(h, MK_EFULL);
 	CHECK(made > MK_SPACES - 8);
@@ -101,7 +101,7 @@ static void all_handles(void)
 	IS(h, MK_EFULL);
 	IS(mk_mutex_create(), MK_EFULL);
 	IS(mk_task_create(MK_SELF, 0x10000, MK_STACK_TOP, 0, 1), MK_EFULL);
-	IS(mk_space_create(4, MK_NONE, 0, name), MK_EFULL);
+	IS(mk_space_create(4, MK_NONE, 0, name, HIGHEST), MK_EFULL);
 	IS(mk_timer_create(MK_NONE, 0), MK_EHANDLE);
 	IS(mk_give(MK_SELF, taken[0], 0), MK_EFULL);
 	while (count)
@@ -126,10 +126,10 @@ static void stopped_and_unnamed(void)
 static void chain_of_spaces(void)
 {
 	struct counts before = counts_now();
-	unsigned first = (unsigned)mk_space_create(4, MK_NONE, 0, name), last = first, made = 1;
+	unsigned first = (unsigned)mk_space_create(4, MK_NONE, 0, name, HIGHEST), last = first, made = 1;
 	int next;
 
-	for (; (next = mk_space_create(4, MK_NONE, 0, name)) >= 0; made++) {
+	for (; (next = mk_space_create(4, MK_NONE, 0, name, HIGHEST)) >= 0; made++) {
 		CHECK(mk_give(last, (unsigned)next, MK_RIGHT_ALL) >= 0);
 		if (last != first)
 			mk_drop(last);
@@ -141,17 +141,50 @@ static void chain_of_spaces(void)
 	counts_same(&before, "chain of spaces");
 }
 
+static void kills(void *space)
+{
+	mk_space_kill((unsigned)space);
+	mk_exit(0);
+}
+
+/* Pages come back while nothing more urgent goes on; until all have, nobody else gets the space's place. */
+static void end_under_way(void)
+{
+	int before = mk_info(MK_INFO_FREE_PAGES), made = 0;
+	unsigned space = (unsigned)mk_space_create(0xffffffff, MK_NONE, 0, name, 1), spaces[MK_SPACES], killer;
+	struct mk_status dying = { 0 }, status;
+
+	IS(mk_map(space, 0x20000000, 2000, MK_READ), 0);
+	killer = thread(kills, (void *)space, PRIORITY - 1);
+	mk_sleep(20);
+	IS(mk_space_status(space, &dying), 0);
+	CHECK(dying.pages > 100 && dying.pages < 2000);
+	IS(mk_unmap(space, 0x20000000, 1), MK_EDEAD);
+	mk_drop(space);
+	for (int h; (h = mk_space_create(4, MK_NONE, 0, name, 1)) >= 0; made++) {
+		spaces[made] = (unsigned)h;
+		mk_space_status((unsigned)h, &status);
+		CHECK(status.number != dying.number);
+	}
+	CHECK(made > MK_SPACES - 8);
+	while (made)
+		mk_drop(spaces[--made]);
+	mk_sleep(1000);
+	end(killer);
+	CHECK(mk_info(MK_INFO_FREE_PAGES) >= before - 8); /* a stack, and a table for it */
+}
+
 static void watchers(void)
 {
 	unsigned port = (unsigned)mk_port_create();
-	int space = mk_space_create(4, port, 8, name);
+	int space = mk_space_create(4, port, 8, name, HIGHEST);
 	struct mk_message m;
 
 	IS(mk_space_kill((unsigned)space), 0);
 	IS(mk_receive(port, &m, 1000), 0);
 	IS(m.word[0], 8);
 	mk_drop((unsigned)space);
-	space = mk_space_create(4, port, 16, name);
+	space = mk_space_create(4, port, 16, name, HIGHEST);
 	mk_drop(port); /* nobody is told any more */
 	IS(mk_space_kill((unsigned)space), 0);
 	mk_drop((unsigned)space);
@@ -160,5 +193,5 @@ static void watchers(void)
 const struct test life_tests[] = {
 	{ "warm_up", all_handles }, { "how_it_ended", how_it_ended }, { "space_with_its_tasks", space_with_its_tasks },
 	{ "all_tasks", all_tasks }, { "all_spaces", all_spaces }, { "all_handles", all_handles }, { "stopped_and_unnamed", stopped_and_unnamed },
-	{ "chain_of_spaces", chain_of_spaces }, { "watchers", watchers }, { 0 },
+	{ "chain_of_spaces", chain_of_spaces }, { "end_under_way", end_under_way }, { "watchers", watchers }, { 0 },
 };

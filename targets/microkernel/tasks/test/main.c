@@ -6,7 +6,7 @@ static unsigned failures;
 static const struct { const char *name; const struct test *tests; } groups[] = {
 	{ "refusal", refusal_tests }, { "ipc", ipc_tests }, { "grant", grant_tests }, { "sync", sync_tests },
 	{ "life", life_tests }, { "memory", memory_tests }, { "time", time_tests }, { "isolation", isolation_tests }, { "restart", restart_tests },
-	{ "strings", strings_tests },
+	{ "strings", strings_tests }, { "latency", latency_tests }, { "ceiling", ceiling_tests }, { "names", names_tests },
 };
 
 void check_failed(const char *file, int line, const char *what)
@@ -77,7 +77,10 @@ int main(void)
 	char group[16] = "schedules", role[8];
 
 	if (mk_option("role", role, sizeof role)) {
-		frail_serve();
+		if (!strcmp(role, "frail"))
+			frail_serve();
+		else
+			child_serve();
 		return 0;
 	}
 	mk_option("group", group, sizeof group);

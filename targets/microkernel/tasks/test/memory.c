@@ -9,7 +9,7 @@ static const _Alignas(4) char name[8] = "memory";
 static void limit_of_a_space(void)
 {
 	struct counts before = counts_now();
-	unsigned space = (unsigned)mk_space_create(10, MK_NONE, 0, name);
+	unsigned space = (unsigned)mk_space_create(10, MK_NONE, 0, name, HIGHEST);
 	struct mk_status status;
 
 	IS(mk_map(space, FAR, 8, MK_READ), MK_EMEMORY); /* two are its tables', one the pages' table */
@@ -28,7 +28,7 @@ static void limit_of_a_space(void)
 
 static void all_of_the_machine(void)
 {
-	unsigned space = (unsigned)mk_space_create(0xffffffff, MK_NONE, 0, name), chunks = 0;
+	unsigned space = (unsigned)mk_space_create(0xffffffff, MK_NONE, 0, name, HIGHEST), chunks = 0;
 	struct counts before = counts_now();
 	struct other o;
 
@@ -39,14 +39,14 @@ static void all_of_the_machine(void)
 	for (unsigned i = 0; mk_map(space, FAR + chunks * CHUNK * MK_PAGE + i * MK_PAGE, 1, MK_READ) == 0; i++)
 		;
 	IS(mk_map(MK_SELF, FAR, 1, MK_READ), MK_EMEMORY);
-	IS(mk_space_create(8, MK_NONE, 0, name), MK_EMEMORY);
+	IS(mk_space_create(8, MK_NONE, 0, name, HIGHEST), MK_EMEMORY);
 	CHECK(!mk_pages(1));
 	CHECK(!mk_alloc(100000));
 	IS(mk_unmap(space, FAR, chunks * CHUNK + CHUNK), 0);
 	IS(mk_space_kill(space), 0);
 	mk_drop(space);
 	CHECK(mk_info(MK_INFO_FREE_PAGES) >= before.pages);
-	o = other_make(64); /* and goes on */
+	o = other_make(64, HIGHEST); /* and goes on */
 	other_kill(&o);
 }
 
@@ -66,7 +66,7 @@ static void pages_are_zeroed(void)
 
 static void moved(void)
 {
-	unsigned space = (unsigned)mk_space_create(16, MK_NONE, 0, name), *words = mk_pages(2), back = (unsigned)mk_region(1);
+	unsigned space = (unsigned)mk_space_create(16, MK_NONE, 0, name, HIGHEST), *words = mk_pages(2), back = (unsigned)mk_region(1);
 	struct counts before = counts_now();
 
 	words[0] = 7;

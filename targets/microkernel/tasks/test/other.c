@@ -7,14 +7,14 @@
 
 extern const char read_only_end[];
 
-struct other other_make(unsigned limit)
+struct other other_make(unsigned limit, unsigned highest)
 {
 	static const _Alignas(4) char name[8] = "other";
 	unsigned pages = ((unsigned)read_only_end - TEXT) / MK_PAGE;
 	struct other o = { .watch = (unsigned)mk_port_create(), .stacks = MK_STACK_TOP };
 	char *copy = mk_pages(pages);
 
-	o.space = (unsigned)mk_space_create(limit, o.watch, 1, name);
+	o.space = (unsigned)mk_space_create(limit, o.watch, 1, name, highest);
 	memcpy(copy, (const void *)TEXT, pages * MK_PAGE);
 	IS(mk_move(o.space, TEXT, (unsigned)copy, pages, MK_READ | MK_EXECUTE), 0);
 	return o;

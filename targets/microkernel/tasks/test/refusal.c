@@ -22,7 +22,7 @@ static void nothing(void *unused) { (void)unused; }
 static void handles_make(void)
 {
 	own[TASK] = (unsigned)mk_thread_make(nothing, NULL, 1);
-	own[SPACE] = (unsigned)mk_space_create(8, MK_NONE, 0, name);
+	own[SPACE] = (unsigned)mk_space_create(8, MK_NONE, 0, name, HIGHEST);
 	own[PORT] = (unsigned)mk_port_create();
 	own[SEMAPHORE] = (unsigned)mk_sem_create(1);
 	own[MUTEX] = (unsigned)mk_mutex_create();

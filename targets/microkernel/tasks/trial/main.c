@@ -157,6 +157,9 @@ int main(void)
 		state = state * 10 + (uint32_t)(*d - '0');
 	state += 0x9e3779b9;
 	pages = mk_pages(PAGES);
+	expect("the machine's end", mk_stop(), MK_ERIGHT);
+	expect("another's end", mk_kill("net"), MK_ERIGHT);
+	expect("a priority above its own", mk_thread_make(scribble, NULL, MK_REALTIME), MK_ERIGHT);
 	net_wrong_calls(net);
 	files_wrong_calls(ramfs);
 	mk_thread(scribble, NULL, 10);

@@ -18,6 +18,7 @@
 
 #define LIMIT 60u
 #define MOST_CALLS 400
+#define CEILING 24u
 
 /* ---- Board and processor ---- */
 struct mk_boot boot_info;
@@ -28,18 +29,29 @@ u32 host_first_page;
 static u64 irqs_on, irqs_raised;  /* of the first 64 */
 static jmp_buf over;
 
-void irq_enable(u32 irq, u32 priority) { (void)priority, irqs_on |= 1ull << irq; }
+void irq_enable(u32 irq) { irqs_on |= 1ull << irq; }
 void irq_disable(u32 irq) { irqs_on &= ~(1ull << irq); }
 void irq_raise(u32 irq) { irqs_raised |= 1ull << irq; }
 void irq_end(u32 irq) { (void)irq; }
 
-u32 irq_begin(void)
+static u64 irqs_pending(void)
 {
-	u64 pending;
-
 	if (host_counter >= host_alarm)
 		irqs_raised |= 1ull << BOARD_TIMER_IRQ;
-	pending = irqs_raised & irqs_on;
+	return irqs_raised & irqs_on;
+}
+
+/* Asked after each page: so time passes in long calls too. */
+bool host_interrupted(void)
+{
+	host_counter++;
+	return irqs_pending();
+}
+
+u32 irq_begin(void)
+{
+	u64 pending = irqs_pending();
+
 	if (!pending)
 		return 1023;
 	irqs_raised &= ~(pending & -pending);
@@ -56,6 +68,7 @@ void host_wait(void)
 }
 
 void board_off(void) { longjmp(over, 1); }
+void board_quiet(const struct device *d) { (void)d; }
 void print_text(const char *text, u32 bytes) { (void)text, (void)bytes; }
 
 void print(const char *format, ...)
@@ -66,23 +79,23 @@ void print(const char *format, ...)
 
 /* ---- A machine ---- */
 
-static void device_add(u32 type, u32 physical, u32 bytes, u32 irq)
+static void device_add(u32 type, u32 physical, u32 pages, u32 irq)
 {
 	u32 n = boot_info.devices++;
 
-	devices[n] = (struct device){ .object = { .kind = DEVICE }, .type = (u8)type, .irq = (u16)irq, .physical = physical, .bytes = bytes };
-	if (irq)
-		irq_of(irq, n);
+	devices[n] = (struct device){ .object = { .kind = DEVICE }, .type = (u8)type, .irq = (u16)irq, .physical = physical, .pages = pages };
+	device_irq_init(&devices[n]);
 }
 
 static struct space *space_with_tasks(u32 number, u32 limit)
 {
-	int error;
-	struct space *s = space_make(limit, NULL, 0, "fuzzed\0", &error);
+	struct space *s;
+	u32 done = 0;
 
+	space_make(limit, CEILING, "fuzzed\0", &s);
 	for (u32 i = 0; i < boot_info.devices && number == 0; i++)
 		handle_add(s, &devices[i].object, MK_RIGHT_ALL);
-	space_map(s, 0x10000, 4, MK_READ | MK_WRITE);
+	space_fill(s, 0x10000, 4, MK_READ | MK_WRITE, NULL, 0, &done);
 	for (u32 i = 0; i < 3; i++) {
 		struct task *t;
 
@@ -125,20 +138,19 @@ static void machine(void)
 	free_slots = NULL;
 	first_free = 0;
 	pages_free = objects_alive = tasks_alive = switches = ready_bits = 0;
-	arrived = irqs_on = irqs_raised = 0;
+	irqs_on = irqs_raised = 0;
 	host_counter = 1000;
 	quantum_runs = false;
 	list_init(&alarms);
 	list_init(&deferred);
-	list_init(&arrivals.link);
 	list_init(&ringing.link);
 	pages_init(BOARD_RAM + HOST_PAGES * MK_PAGE, BOARD_RAM + 100 * MK_PAGE, BOARD_RAM + (100 + HOST_INITRD_PAGES) * MK_PAGE);
 	host_first_page = index_of(BOARD_RAM + MK_PAGE);
 	time_init();
 	sched_init();
 	device_add(MK_DEVICE_MACHINE, 0, 0, 0);
-	device_add(MK_DEVICE_INITRD, BOARD_RAM + 100 * MK_PAGE, HOST_INITRD_PAGES * MK_PAGE, 0);
-	device_add(MK_DEVICE_PL011, 0x09000000, 0x1000, 33);
+	device_add(MK_DEVICE_INITRD, BOARD_RAM + 100 * MK_PAGE, HOST_INITRD_PAGES, 0);
+	device_add(MK_DEVICE_PL011, 0x09000000, 1, 33);
 	device_add(MK_DEVICE_SPARE, 0, 0, 47);
 	for (u32 i = 0; i < 3; i++)
 		made[i] = space_with_tasks(i, i == 2 ? LIMIT / 2 : LIMIT);
@@ -231,6 +243,7 @@ static void arguments(u32 call, u32 *r)
 	r[12] = call | (kind & 3 ? 0 : (1 + (kind >> 2)) << 8);
 	for (u32 i = 0; i < 5; i++)
 		r[i] = value();
+	r[5] = kind & 31; /* a priority */
 	if (kind_of(call) != FREE && kind & 0x40)
 		r[0] = handle_of(kind_of(call), kind & 3);
 	if (call >= MK_SEND && call <= MK_REPLY_RECEIVE)
@@ -259,32 +272,41 @@ static u64 digest(void)
 	return hash;
 }
 
-static bool refused(u32 call, int result)
+static bool refused(u32 call, int result, u32 timeout)
 {
 	if (call >= MK_SEND && call <= MK_REPLY_RECEIVE) /* what could not be delivered is the sender's loss, not a refusal */
+		return false;
+	if (timeout && (call == MK_MAP || call == MK_UNMAP || call == MK_MOVE || call == MK_DEVICE_MAP)) /* half way already */
 		return false;
 	return result == MK_EHANDLE || result == MK_EARGUMENT || result == MK_ERIGHT || result == MK_EADDRESS || result == MK_ECALL ||
 	       result == MK_EFULL || result == MK_EBUSY;
 }
 
+/* Once, or again where it stopped for an interrupt and the task goes on. */
 static void call(struct task *t)
 {
-	u32 number = call_number(), slot = number < MK_CALLS ? number : MK_CALLS, *r = t->frame.r;
-	u64 before;
-	int result;
+	u32 number = call_number(), slot = number < MK_CALLS ? number : MK_CALLS, *r = t->frame.r, pc = t->frame.pc;
+	bool again;
 
 	arguments(number, r);
-	before = digest();
-	result = system_calls[slot](t, r);
-	if (result != NO_RESULT)
-		r[0] = (u32)result;
-	if (refused(number, result) && digest() != before) {
-		fprintf(stderr, "call %u was refused with %d and changed something\n", number, result);
-		abort();
-	}
-	host_counter += byte() * 40; /* as time goes by in the task */
-	irq_take();
-	work_run();
+	do {
+		u64 before = digest();
+		u32 timeout = r[12] >> 8;
+		int result = system_calls[slot](t, r);
+
+		if (result != NO_RESULT)
+			r[0] = (u32)result;
+		if (refused(number, result, timeout) && digest() != before) {
+			fprintf(stderr, "call %u was refused with %d and changed something\n", number, result);
+			abort();
+		}
+		again = t->frame.pc != pc;
+		t->frame.pc = pc;
+		host_counter += byte() * 40; /* as time goes by in the task */
+		irq_take();
+		work_run();
+		check_all(false);
+	} while (again && schedule() == t);
 }
 
 static void machine_ends(void)

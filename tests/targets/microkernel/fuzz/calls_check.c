@@ -10,7 +10,7 @@ static void failed(int line, const char *what)
 }
 
 static bool alive(const struct task *t) { return t->object.kind == TASK && !t->object.dead; }
-static bool lives(const struct space *s) { return s->object.kind == SPACE && !s->object.dead; }
+static bool lives(const struct space *s) { return s->object.kind == SPACE && s->table; } /* its end is not over, at least */
 
 static u32 length(const struct link *list, const struct link *of)
 {
@@ -52,7 +52,7 @@ static void check_holder(const struct task *t)
 		CHECK(alive(d) && d->holder == t && d->state != READY);
 		most = d->priority > most ? d->priority : most;
 	}
-	CHECK(t->priority == most);
+	CHECK(t->priority == most && t->base <= t->space->ceiling);
 }
 
 static void check_task(const struct task *t)
@@ -225,7 +225,8 @@ void check_all(bool thoroughly)
 {
 	u32 count = 0;
 
-	CHECK(list_empty(&deferred));
+	EACH(struct work, w, &deferred, link) /* the ends of spaces, while a more urgent task is ready */
+		CHECK(ready_bits && w->priority < MOST_URGENT && w->run == end_pages);
 	check_queues();
 	for (u32 i = 1; i < MK_TASKS; i++)
 		if (alive(&tasks[i])) {

@@ -14,9 +14,11 @@
 
 extern uint64_t host_counter, host_alarm;
 void host_wait(void);
+bool host_interrupted(void);
 
 static inline uint64_t now(void) { return host_counter; }
 static inline unsigned cycles(void) { return (unsigned)host_counter; }
+static inline bool cpu_interrupted(void) { return host_interrupted(); }
 static inline void cpu_timer_set(uint64_t when) { host_alarm = when; }
 static inline unsigned cpu_timer_start(void) { return 1000000; }
 static inline void cpu_wait(void) { host_wait(); }
