@@ -335,9 +335,12 @@ def delete(
     What was exported of it, and a report written elsewhere with --out, stay."""
     from bench.stored import opened
     from bench.views import forget
+    from results.baselines import baselines
 
     with opened(store) as kept:
         chosen = kept.run(run)
+        if named := [one.called for one in baselines(kept) if chosen.run_id in one.runs]:
+            err.print(f"kxbench: nothing can be judged by baseline {', '.join(named)} without this run")
         if not yes and not typer.confirm(
             f"delete run {chosen.run_id} ({chosen.plan_name}) with samples and report?"
         ):

@@ -97,7 +97,7 @@ class RunProgress:
         self.bar.update(self.task, description=f"{self.cell}: {what}" if self.cell else what)
 
     def began(self, run: RunRecord, to_do: int) -> None:
-        self.to_do, self.began_s = to_do, time.monotonic()
+        self.to_do, self.done, self.began_s = to_do, 0, time.monotonic()
         self.bar.update(self.task, total=to_do, completed=0)
         err.print(f"kxbench: run [bold]{run.run_id}[/], plan {run.plan_name}, seed {run.seed}, {to_do} cells")
         for warning in run.warnings:

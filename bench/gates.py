@@ -58,6 +58,7 @@ def gate(
     metric's threshold; and its cell measured again.
 
     Exit code 0: no, 1: yes, 3: cannot be told, 4: the baseline is of another machine, 5: a target failed."""
+    from bench.gate.choosing import judged_run
     from bench.gate.gate import gate as judge_run
     from bench.gate.junit import junit
     from bench.gate.sarif import sarif
@@ -70,7 +71,7 @@ def gate(
             "a gate needs a baseline", remedy="--baseline NAME, RUN or COMMIT; see baseline list"
         )
     with opened(store) as kept:
-        chosen = kept.run(run)
+        chosen = judged_run(kept, run)
         report = judge_run(
             kept, chosen, baseline, confirm=confirm, other_machine=other_machine, reporter=RunProgress()
         )
@@ -109,8 +110,9 @@ def write(path: Path, text: str) -> None:
 
 def calibrate(
     plan: Annotated[
-        str, typer.Argument(help="The plan that is gated: a built-in one or a TOML file.")
-    ] = "gate",
+        str | None,
+        typer.Argument(help="The plan that is gated: a built-in one or a TOML file.", show_default="gate"),
+    ] = None,
     runs: Annotated[int, typer.Option("--runs", help="How often it is run.", min=3, max=50)] = 5,
     of: Annotated[
         list[str] | None,
@@ -127,8 +129,10 @@ def calibrate(
     from bench.gate.calibrating import calibrated, measure
     from bench.stored import opened
 
+    if of and plan is not None:
+        raise UsageError("--of takes runs that are there, of their own plan", remedy=f"leave out {plan}")
     with opened(store) as kept:
-        chosen = [kept.run(name) for name in of] if of else measure(kept, plan, runs, RunProgress())
+        chosen = [kept.run(name) for name in of] if of else measure(kept, plan or "gate", runs, RunProgress())
         with working("reading samples"):
             made = calibrated(kept, chosen)
     if json:
@@ -163,15 +167,19 @@ def set_(
     json: JsonOption = False,
 ) -> None:
     """Make a run a baseline: the next version of that name. The old versions stay."""
-    from bench.gate.choosing import set_baseline
+    from bench.gate.choosing import code_of, doubts, judged_run, set_baseline
     from bench.stored import opened
 
     with opened(store) as kept:
-        made = set_baseline(kept, name, [kept.run(run) for run in runs], why)
+        chosen = [judged_run(kept, run) for run in runs]
+        made = set_baseline(kept, name, chosen, why)
+        doubted = doubts(kept, chosen)
     if json:
         print_json(_baseline_row(made))
     else:
-        out.print(f"{made.called} is run {', '.join(made.runs)}, commit {made.commit[:12]}", markup=False)
+        out.print(f"{made.called} is run {', '.join(made.runs)}, commit {code_of(chosen[0])}", markup=False)
+    for doubt in doubted:
+        err.print(f"  [yellow]warning:[/] {doubt}")
 
 
 @app.command("list")
@@ -208,23 +216,26 @@ def diff(
         str | None,
         typer.Argument(metavar="[NAME[@VERSION]]", help="The later one; by default the newest of that name."),
     ] = None,
+    other_machine: Annotated[
+        bool, typer.Option("--other-machine", help="Compare baselines of two machines all the same.")
+    ] = False,
     all_: Annotated[bool, typer.Option("--all", help="Show the unchanged metrics, too.")] = False,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """What changed from one baseline to another: the gate's comparison. Exit code 1 if anything got worse."""
     from bench.gate.gate import difference
-    from bench.gate.report import Decision
+    from bench.gate.report import Finding
     from bench.gate.telling import show
     from bench.stored import opened
 
     with opened(store) as kept:
-        report = difference(kept, a, b)
+        report = difference(kept, a, b, other_machine=other_machine)
     if json:
         print_json(report.as_json())
     else:
         show(report, all_)
-    if report.decision is Decision.REGRESSION:
+    if report.of(Finding.REGRESSION):
         raise typer.Exit(EXIT_NEGATIVE)
 
 

@@ -13,7 +13,7 @@ import typer
 from bench.console import err, out, print_json, print_table, quantity, working
 from bench.gate.settings import fits, names_of
 from bench.gates import JsonOption, StoreOption
-from bench.statistics.changepoints import LEAST, Change, changes
+from bench.statistics.changepoints import LEAST, Change, changes, steps
 from results.history import (
     Brief,
     Point,
@@ -37,6 +37,7 @@ class Trend:
     against: str
     points: tuple[tuple[Brief, Point], ...]
     changes: tuple[Change, ...]
+    exact: bool = False  # counted, so that every difference is a change
 
     def verdict(self, change: Change) -> str:
         if self.series.better == "neither":
@@ -105,8 +106,15 @@ def trends(store: Store, metric: str, machine: str = "", absolute: bool = False)
         for name, members in by_machine.items():
             members.sort(key=lambda member: (member[0].started_s, member[0].run_id))
             values = [point.value for _, point in members]
-            found.append(Trend(series, name, against, tuple(members), tuple(changes(values))))
+            exact = series.unit == "instructions" and all(_sure(point) for _, point in members)
+            seen = steps(values) if exact and not against else changes(values)
+            found.append(Trend(series, name, against, tuple(members), tuple(seen), exact))
     return found
+
+
+def _sure(point: Point) -> bool:
+    """Whether all deployments of the run counted the same."""
+    return not (point.low < point.value or point.high > point.value)
 
 
 def _matching(store: Store, metric: str) -> list[SeriesId]:
@@ -197,8 +205,8 @@ def _show(found: Sequence[Trend], all_: bool) -> None:
             right=("runs", "latest"),
         )
     out.print(f"{len(changed)} of {len(found)} series changed")
-    if few := [one for one in found if len(one.points) < 2 * LEAST]:
-        err.print(f"  {len(few)} have fewer than {2 * LEAST} runs: changes cannot be found in those")
+    if few := [one for one in found if len(one.points) < 2 * LEAST and not one.exact]:
+        err.print(f"  {len(few)} of fewer than {2 * LEAST} runs: changes cannot be found in those")
 
 
 def _row(one: Trend, change: Change) -> tuple[str, ...]:

@@ -40,17 +40,19 @@ def verify(
     from bench.claims.judging import verify as judge
     from bench.claims.measuring import measured
     from bench.claims.telling import markdown, show
+    from bench.gate.choosing import judged_run
+    from bench.gate.sides import finite
+    from bench.statistics import gather
     from bench.stored import opened
-    from bench.views import replicates_of
     from results.baselines import Verdict, keep_verdict
 
     chosen = load(claims or [])
     if measure and run != "latest":
         raise UsageError("--measure makes a run of its own", remedy=f"leave out {run}, or --measure")
     with opened(store) as kept:
-        record = measured(kept, chosen, blocks, RunProgress()) if measure else kept.run(run)
+        record = measured(kept, chosen, blocks, RunProgress()) if measure else judged_run(kept, run)
         with working("reading samples"):
-            replicates = replicates_of(kept, record.run_id)
+            replicates = gather(finite(kept.samples(record.run_id), record.run_id))
         verdicts = judge(chosen, record, replicates, list(kept.cells(record.run_id)))
         code = exit_code(verdicts)
         told = {"run": record.run_id, "exit_code": code, "claims": [one.as_json() for one in verdicts]}

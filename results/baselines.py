@@ -136,7 +136,7 @@ def baseline(store: Store, called: str) -> Baseline | None:
         raise UsageError(
             f"baseline {name} has no version {version!r}",
             where=store.where,
-            remedy=f"it has {versions[0].version} to {versions[-1].version}; see `kxbench baseline list`",
+            remedy=f"it has {versions[0].version} to {versions[-1].version}: kxbench baseline show {name}",
         )
     return found[0]
 

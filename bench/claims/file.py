@@ -150,7 +150,9 @@ def load(names: Sequence[str]) -> list[Claim]:
     seen: set[str] = set()
     for claim in found:
         if claim.id in seen:
-            raise UsageError(f"two claims are called {claim.id}", remedy="give each its own id")
+            raise UsageError(
+                f"two claims are called {claim.id}", remedy="name a file once; give each its own id"
+            )
         seen.add(claim.id)
     return found
 

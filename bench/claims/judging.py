@@ -123,7 +123,8 @@ def _ratio(claim: Claim, base: list[Replicate], measured: list[Replicate]) -> Ve
         "clock": str(b.clock),
     }
     verdict = Verdict(claim, Holding.INCONCLUSIVE, "", value, low, high, figures=told, blocks=len(match.a))
-    return _doubted(verdict, len(match.a), match.noisy, exact=ratio.contrast.exact, emulated=b.clock)
+    dropped = 0 if match.noisy else match.dropped
+    return _doubted(verdict, dropped, match.noisy, exact=ratio.contrast.exact, emulated=b.clock)
 
 
 def _figure(claim: Claim, measured: list[Replicate]) -> Verdict:
@@ -141,17 +142,20 @@ def _figure(claim: Claim, measured: list[Replicate]) -> Verdict:
         len(used),
     )
     noisy = bool(note) and all(r.noisy for r in used)
-    return _doubted(verdict, len(used), noisy, exact, used[0].metric.clock)
+    return _doubted(verdict, len(measured) - len(used), noisy, exact, used[0].metric.clock)
 
 
-def _doubted(verdict: Verdict, blocks: int, noisy: bool, exact: bool, emulated: Clock) -> Verdict:
+def _doubted(verdict: Verdict, dropped: int, noisy: bool, exact: bool, emulated: Clock) -> Verdict:
+    """Not to be decided, where there is a reason; ``dropped`` blocks were noisy and left out."""
     if emulated is Clock.EMULATED:
         why = "the machine is emulated: its wall time is indicative"
         return replace(verdict, holding=Holding.NOT_MEASURABLE, why=why)
     if noisy:
         return replace(verdict, why="every deployment was noisy")
-    if blocks < LEAST and not exact:
-        return replace(verdict, why=f"{blocks} blocks: {LEAST} are needed")
+    if verdict.blocks < LEAST and not exact:
+        blocks = f"{verdict.blocks} block{'' if verdict.blocks == 1 else 's'}"
+        noise = f" ({dropped} noisy left out)" if dropped else ""
+        return replace(verdict, why=f"{blocks}{noise}: {LEAST} are needed")
     return verdict
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from bench.claims.judging import Holding, Verdict
-from bench.console import out, print_table, quantity
+from bench.console import err, out, print_table, quantity
 from results.units import ratio
 
 
@@ -16,6 +16,8 @@ def value_of(verdict: Verdict) -> str:
     show = (lambda x: quantity(x, verdict.unit)) if verdict.unit else ratio
     if not math.isfinite(verdict.low + verdict.high):
         return show(verdict.value)
+    if verdict.low == verdict.high:
+        return f"{show(verdict.value)}, exact"
     return f"{show(verdict.value)} ({show(verdict.low)} to {show(verdict.high)})"
 
 
@@ -60,6 +62,11 @@ def show(run_id: str, verdicts: Sequence[Verdict]) -> None:
         whole=("claim",),
     )
     out.print(headline(verdicts))
+    lacking = sum(one.holding is Holding.NOT_MEASURABLE and not one.claim.cannot for one in verdicts)
+    if lacking:
+        err.print(
+            f"  {lacking} for want of figures in this run; --measure makes a run that has what claims need"
+        )
 
 
 def markdown(run_id: str, verdicts: Sequence[Verdict]) -> str:
@@ -69,7 +76,13 @@ def markdown(run_id: str, verdicts: Sequence[Verdict]) -> str:
         claim = one.claim
         where = ", ".join(filter(None, (claim.source, claim.where)))
         verdict = f"**{one.holding}**" + (f": {one.why}" if one.why else "")
-        cells = (f"{claim.says} ({where})", relation_of(one), value_of(one), published_of(one), verdict)
+        cells = (
+            f"{claim.id}: {claim.says} ({where})",
+            relation_of(one),
+            value_of(one),
+            published_of(one),
+            verdict,
+        )
         lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
     notes = [f"- {one.claim.id}: {one.claim.note}" for one in verdicts if one.claim.note]
     return "\n".join([*lines, "", *notes]).rstrip() + "\n"

@@ -99,5 +99,10 @@ def git_commit() -> str:
     return _git("rev-parse", "HEAD")
 
 
+CODE = ("bench", "kxbench", "probes", "results", "targets", "vocabulary", "workloads")
+"""What is measured and measures. A report or a plan that lies beside them changes nothing."""
+
+
 def git_dirty() -> bool:
-    return bool(_git("status", "--porcelain"))
+    """Whether the code has uncommitted changes."""
+    return bool(_git("status", "--porcelain", "--", *(f":/{folder}" for folder in CODE)))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bench import engine
 from bench.engine import Reporter
 from bench.gate.calibration import LEAST_RUNS, noise_of
-from bench.gate.choosing import demand_over, who
+from bench.gate.choosing import code_of, demand_over, who
 from bench.gate.sides import read_side
 from bench.plan import load, parse
 from results.baselines import Calibration, keep_calibration
@@ -17,12 +17,15 @@ from vocabulary import KxbenchError, RunRecord, UsageError
 
 
 class CalibrationInterruptedError(KxbenchError):
-    """Ctrl-C in one of the runs: those before are kept."""
+    """Ctrl-C in one of the runs: those before are kept whole, and that one as far as it came."""
 
-    def __init__(self, exit_code: int, done: Sequence[str]) -> None:
+    def __init__(self, exit_code: int, done: Sequence[str], broken_off: str) -> None:
+        more = max(LEAST_RUNS - len(done) - 1, 0)
+        then = f", run the plan {more} more time{'s' if more > 1 else ''}" if more else ""
+        of = " ".join([f"--of {run}" for run in (*done, broken_off)] + ["--of RUN"] * more)
         super().__init__(
-            f"the calibration was interrupted; {len(done)} whole runs are kept",
-            remedy="with three: kxbench calibrate " + " ".join(f"--of {run}" for run in done),
+            f"the calibration was interrupted in run {len(done) + 1}; all that was measured is kept",
+            remedy=f"kxbench resume {broken_off}{then}; then kxbench calibrate {of}",
         )
         self.exit_code = exit_code
 
@@ -36,7 +39,7 @@ def measure(store: Store, plan_name: str, runs: int, reporter: Reporter) -> list
         seeded = parse(plan.model_dump(mode="json") | {"seed": (plan.seed + number) % 2**32}, plan_name)
         finished = engine.start(seeded, plan_name, store, reporter)
         if finished.exit_code:
-            raise CalibrationInterruptedError(finished.exit_code, done)
+            raise CalibrationInterruptedError(finished.exit_code, done, finished.run_id)
         done.append(finished.run_id)
     return [store.run(run_id) for run_id in done]
 
@@ -46,7 +49,7 @@ def calibrated(store: Store, runs: Sequence[RunRecord]) -> Calibration:
     distinct = list({run.run_id: run for run in runs}.values())
     if len(distinct) < LEAST_RUNS:
         raise UsageError(
-            f"{len(distinct)} runs do not tell how much runs differ",
+            f"{len(distinct)} run{' does' if len(distinct) == 1 else 's do'} not tell how much runs differ",
             remedy=f"name {LEAST_RUNS} or more, or let calibrate make them",
         )
     for run in distinct:
@@ -55,7 +58,7 @@ def calibrated(store: Store, runs: Sequence[RunRecord]) -> Calibration:
     for what, said in (
         ("machines", {machine_of(run.environment) for run in distinct}),
         ("plans", {run.plan_name for run in distinct}),
-        ("commits", {run.commit for run in distinct}),
+        ("commits", {code_of(run) for run in distinct}),
     ):
         if len(said) > 1:
             raise UsageError(

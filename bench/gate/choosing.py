@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.environment import differences
+from bench.plan import parse
 from results.baselines import Baseline, baseline, baselines, keep_baseline
 from results.store import Store
 from results.tables import machine_of
-from vocabulary import HostError, RunRecord, RunState, StoreError, UsageError
+from vocabulary import HostError, Outcome, RunRecord, RunState, StoreError, UsageError
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,62}")
+AGAIN = "measured again for the gate of run "  # how a re-run's summary begins
 LEAST_COMMIT = 7  # hexadecimal digits: what git shows, and no run id (they have a dash at the ninth place)
 
 
@@ -26,13 +28,29 @@ class Chosen:
     told: Mapping[str, Any]
 
 
+def judged_run(store: Store, name: str) -> RunRecord:
+    """As ``store.run``, but the ``latest`` is never a gate's own re-run: asked twice, it is the same run."""
+    if name == "latest":
+        for run in reversed(store.runs()):
+            if not str(run.plan.get("summary") or "").startswith(AGAIN):
+                return run
+    return store.run(name)
+
+
+def code_of(run: RunRecord) -> str:
+    """Which code was measured, for people: a commit alone does not tell what was changed since."""
+    changed = " with uncommitted changes" if run.environment.get("git_dirty") else ""
+    return f"{run.commit[:12] or 'unknown'}{changed}"
+
+
 def choose(store: Store, wanted: str, run: RunRecord) -> Chosen:
     """``NAME``, ``NAME@VERSION``, a run's id or the beginning of one, or a commit (the last finished run of
-    it, of the same plan and machine). Raises UsageError: nothing of that name, a baseline whose run is
-    gone."""
+    it, of the same plan and machine, without uncommitted changes if there is one). Raises UsageError: nothing
+    of that name, a baseline whose run is gone."""
     named = baseline(store, wanted)
     if named is not None:
-        return Chosen(named.called, _runs_of(store, named), _told(named))
+        runs = runs_of(store, named)
+        return Chosen(named.called, runs, _told(named) | {"code": code_of(runs[0])})
     by_commit = _of_commit(store, wanted, run)
     if by_commit is not None:
         return Chosen(by_commit.run_id, (by_commit,), _told_run(by_commit, f"commit {wanted}"))
@@ -52,12 +70,18 @@ def named_baseline(store: Store, called: str) -> Baseline:
     """Raises UsageError when there is none of that name."""
     found = baseline(store, called)
     if found is None:
-        names = ", ".join(dict.fromkeys(one.name for one in baselines(store))) or "none yet"
-        raise UsageError(f"no baseline {called!r}", where=store.where, remedy=f"there are: {names}")
+        names = ", ".join(dict.fromkeys(one.name for one in baselines(store)))
+        remedy = f"there are: {names}; a run by a baseline: kxbench gate RUN --baseline NAME"
+        raise UsageError(
+            f"no baseline {called!r}",
+            where=store.where,
+            remedy=remedy if names else "there is none yet: kxbench baseline set NAME RUN --why ...",
+        )
     return found
 
 
-def _runs_of(store: Store, named: Baseline) -> tuple[RunRecord, ...]:
+def runs_of(store: Store, named: Baseline) -> tuple[RunRecord, ...]:
+    """Raises UsageError when one of them is gone."""
     there = {run.run_id: run for run in store.runs()}
     gone = [run_id for run_id in named.runs if run_id not in there]
     if gone:
@@ -87,7 +111,8 @@ def _of_commit(store: Store, wanted: str, run: RunRecord) -> RunRecord | None:
             f"commit {wanted} has runs, but none of plan {run.plan_name} that finished on this machine",
             remedy=f"name a run: {', '.join(one.run_id for one in of_it[-5:])}",
         )
-    return fitting[-1] if fitting else None
+    clean = [one for one in fitting if not one.environment.get("git_dirty")]
+    return (clean or fitting)[-1] if fitting else None
 
 
 def _told(named: Baseline) -> dict[str, Any]:
@@ -111,6 +136,7 @@ def _told_run(run: RunRecord, why: str) -> dict[str, Any]:
         "made_by": "",
         "made_s": run.started_s,
         "why": why,
+        "code": code_of(run),
     }
 
 
@@ -154,7 +180,7 @@ def set_baseline(store: Store, name: str, runs: Sequence[RunRecord], why: str) -
     for what, said in (
         ("machines", {machine_of(run.environment) for run in runs}),
         ("plans", {run.plan_name for run in runs}),
-        ("commits", {run.commit for run in runs}),
+        ("commits", {code_of(run) for run in runs}),
     ):
         if len(said) > 1:
             raise UsageError(
@@ -178,6 +204,23 @@ def set_baseline(store: Store, name: str, runs: Sequence[RunRecord], why: str) -
         if "UNIQUE" not in error.what.upper():
             raise
         return keep_baseline(store, made)  # somebody else set it in the same moment: theirs came first
+
+
+def doubts(store: Store, runs: Sequence[RunRecord]) -> list[str]:
+    """Why little or nothing could be judged by these runs, if there is a reason."""
+    cells = [cell for run in runs for cell in store.cells(run.run_id)]
+    failed = sum(cell.outcome is Outcome.FAILED for cell in cells)
+    noisy = sum(cell.outcome is Outcome.NOISY for cell in cells)
+    told = [
+        f"run {run.run_id} was interrupted: kxbench resume {run.run_id}, then set it again"
+        for run in runs
+        if run.state is RunState.INTERRUPTED
+    ]
+    if failed:
+        told.append(f"{failed} of {len(cells)} cells failed: they are no part of it")
+    if noisy and not all(parse(run.plan, run.run_id).gate.noisy for run in runs):
+        told.append(f"{noisy} of {len(cells)} cells are noisy: nothing is judged by those (docs/gate.md)")
+    return told
 
 
 def who() -> str:

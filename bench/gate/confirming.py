@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 
 from bench import engine, environment
 from bench.engine import Reporter
+from bench.gate.choosing import AGAIN
 from bench.gate.judging import LEAST
 from bench.gate.report import Finding, Judged
 from bench.gate.settings import GateSettings
@@ -63,7 +64,7 @@ def plan_of(store: Store, run: RunRecord, suspects: Sequence[Judged]) -> Plan:
         cases.append({"kind": cell.kind, "params": dict(cell.params), "targets": targets, "probes": probes})
     changed = whole.model_dump(mode="json") | {
         "name": f"{whole.name[:50]}-again",
-        "summary": f"measured again for the gate of run {run.run_id}",
+        "summary": f"{AGAIN}{run.run_id}",
         "targets": list(dict.fromkeys(t for targets in by_case.values() for t in targets)),
         "blocks": max(whole.blocks, LEAST),
         "warmup": 0,

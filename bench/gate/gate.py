@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.engine import Reporter
-from bench.gate.choosing import Chosen, choose, demand_apart, demand_over, demand_same_machine, named_baseline
+from bench.gate.choosing import (
+    Chosen,
+    choose,
+    code_of,
+    demand_apart,
+    demand_over,
+    demand_same_machine,
+    named_baseline,
+    runs_of,
+)
 from bench.gate.confirming import after, confirmable, measure_again
 from bench.gate.judging import Judgement, judge
 from bench.gate.report import FailedCell, GateReport
@@ -12,7 +21,7 @@ from bench.gate.settings import GateSettings
 from bench.gate.sides import Side, drift, read_side
 from bench.gate.thresholds import Thresholds
 from bench.plan import cells_of_block, parse
-from results.baselines import calibrations
+from results.baselines import baselines, calibrations
 from results.store import Store
 from results.tables import machine_of
 from vocabulary import Outcome, RunRecord, RunState, UsageError
@@ -39,36 +48,42 @@ def gate(
     return _confirmed(report, store, run, baseline, thresholds, confirm, reporter)
 
 
-def difference(store: Store, a: str, b: str | None) -> GateReport:
-    """Baseline ``b`` (by default the newest of ``a``'s name) against baseline ``a``. Raises UsageError."""
+def difference(store: Store, a: str, b: str | None, *, other_machine: bool = False) -> GateReport:
+    """Baseline ``b`` (by default the newest of ``a``'s name) against baseline ``a``. Raises UsageError, and
+    HostError where they are of two machines."""
     first, second = (named_baseline(store, one) for one in (a, b or a.partition("@")[0]))
     if set(first.runs) == set(second.runs):
-        raise UsageError(f"{first.called} and {second.called} are the same runs", remedy="name two versions")
-    records = {run.run_id: run for run in store.runs()}
-    runs = [records[run_id] for run_id in second.runs if run_id in records]
-    if not runs:
-        raise UsageError(f"the runs of {second.called} are gone", remedy="import them again")
+        versions = ", ".join(one.called for one in baselines(store, first.name))
+        raise UsageError(
+            f"{first.called} and {second.called} are the same run",
+            remedy=f"name two that differ: there are {versions}",
+        )
+    runs = runs_of(store, second)
     chosen = choose(store, first.called, runs[0])
-    demand_same_machine(runs[0], chosen)
-    return _report(store, runs[0], chosen, tuple(run.run_id for run in runs))[0]
+    if not other_machine:
+        demand_same_machine(runs[0], chosen)
+    return _report(store, runs[0], chosen, runs)[0]
 
 
 def _report(
-    store: Store, run: RunRecord, chosen: Chosen, run_ids: tuple[str, ...] = ()
+    store: Store, run: RunRecord, chosen: Chosen, runs: Sequence[RunRecord] = ()
 ) -> tuple[GateReport, Side, Thresholds]:
-    """Both sides judged, with nothing measured again."""
+    """Both sides judged, with nothing measured again. ``runs``: all of this side, where ``run`` is one of
+    several."""
+    runs = runs or [run]
     plan = parse(run.plan, where=f"run {run.run_id}")
     thresholds = Thresholds.of(plan.gate, calibrations(store, machine_of(run.environment)), len(chosen.runs))
     control = plan.targets[0] if len(plan.targets) > 1 else None
-    sides = read_side(store, [one.run_id for one in chosen.runs]), read_side(store, run_ids or [run.run_id])
+    sides = [read_side(store, [one.run_id for one in some]) for some in (chosen.runs, runs)]
     planned = {(target, case) for target, case, *_ in cells_of_block(plan)}
-    judged = judge(*sides, thresholds, control, planned, seed=run.seed)
-    failed = _failed(store, run)
+    judged = judge(sides[0], sides[1], thresholds, control, planned, seed=run.seed)
+    failed = [cell for one in runs for cell in _failed(store, one)]
     _demand_common(judged, sides, chosen, run, failed)
     report = GateReport(
         run=run.run_id,
         plan=run.plan_name,
         commit=run.commit,
+        code=code_of(run),
         machine=machine_of(run.environment),
         baseline=chosen.told,
         control=control,
@@ -76,7 +91,7 @@ def _report(
         failed=tuple(failed),
         missing=judged.missing,
         unjudged=judged.unjudged,
-        notes=tuple(_notes(run, chosen, plan.gate, control)),
+        notes=tuple(_notes(run, chosen, plan.gate, control, judged)),
         drift=drift(sides[0].units(control, True), sides[1].units(control, True), control),
     )
     return report, sides[0], thresholds
@@ -155,7 +170,9 @@ def _demand_common(
     )
 
 
-def _notes(run: RunRecord, chosen: Chosen, settings: GateSettings, control: str | None) -> list[str]:
+def _notes(
+    run: RunRecord, chosen: Chosen, settings: GateSettings, control: str | None, judged: Judgement
+) -> list[str]:
     notes = []
     if run.state is RunState.INTERRUPTED:
         notes.append("the run was interrupted: its deployments so far are judged")
@@ -164,7 +181,7 @@ def _notes(run: RunRecord, chosen: Chosen, settings: GateSettings, control: str 
         notes.append(f"the baseline is of plan {names}, the run of {run.plan_name}: what both have is judged")
     if any(machine_of(one.environment) != machine_of(run.environment) for one in chosen.runs):
         notes.append("the baseline is of another machine: trust ratios to the control and exact counts alone")
-    if control is None:
+    if control is None and any(not one.exact and one.unit not in ("bytes", "1") for one in judged.metrics):
         notes.append("one target, no control: times themselves are compared, and only large changes are seen")
     if settings.noisy:
         notes.append("noisy deployments are used, as the plan says")

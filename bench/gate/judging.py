@@ -93,12 +93,12 @@ class _Choosing:
         if why is None and (is_exact(b.metric) or has_no_speed(b.metric)):
             return a, b, False
         paired = a.paired(), b.paired()
-        if why is None and paired[0].units and paired[1].units:
+        if why is None and (all(one.units for one in paired) or any(one.unfit for one in paired)):
             return *paired, True
         if why is None and not self.absolute and (a.units and b.units):
             why = "times without a control to be set in ratio to"
         if why is None:
-            return a, b, False
+            return a, b, self.control is not None and not self.absolute
         self.unjudged[why] += 1
         return None
 
@@ -139,6 +139,10 @@ def _measured(a: Series, b: Series, paired: bool, thresholds: Thresholds, seed: 
         return replace(judged, finding=Finding.INCONCLUSIVE, why=why)
     if judged.exact and _counted(a) and _counted(b):
         return _exactly(judged)
+    if unfit := a.unfit + b.unfit:
+        where = f"{unfit} deployment{'' if unfit == 1 else 's'}"
+        why = f"values below zero in {where}: a ratio of them means nothing"
+        return replace(judged, finding=Finding.INCONCLUSIVE, why=why)
     if min(judged.deployments) < LEAST:
         return replace(judged, finding=Finding.INCONCLUSIVE, why=_too_few(a, b, judged.deployments))
     rng = np.random.default_rng([seed, zlib.crc32(judged.name.encode())])
@@ -173,7 +177,7 @@ def _unlike(a: Metric, b: Metric) -> str:
 
 def _too_few(a: Series, b: Series, deployments: tuple[int, int]) -> str:
     dropped = a.dropped + b.dropped
-    noisy = f" ({dropped} noisy ones left out)" if dropped else ""
+    noisy = f" ({dropped} noisy ones left out: see noisy = true in docs/gate.md)" if dropped else ""
     return f"{deployments[0]} and {deployments[1]} deployments: {LEAST} a side are needed{noisy}"
 
 

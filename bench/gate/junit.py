@@ -20,6 +20,7 @@ def junit(report: GateReport) -> str:
     for name, value in (
         ("run", report.run),
         ("commit", report.commit),
+        ("code", report.code),
         ("baseline", against(report)),
         ("decision", str(report.decision)),
         ("summary", headline(report)),
@@ -50,7 +51,7 @@ def _case(suite: xml.Element, judged: Judged) -> None:
     told = (
         f"{judged.finding}: ratio {judged.ratio:.4g} ({judged.low:.4g} to {judged.high:.4g}), "
         f"p {judged.p_adjusted:.3g}, threshold {judged.threshold:.3g}. {judged.why}"
-    )
+    ).rstrip()
     if judged.finding is Finding.REGRESSION:
         _with(case, "failure", "regression", told)
     elif judged.finding is Finding.INCONCLUSIVE:

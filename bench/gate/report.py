@@ -100,6 +100,7 @@ class GateReport:
     run: str
     plan: str
     commit: str
+    code: str  # the commit for people, with whether more was changed
     machine: str
     baseline: Mapping[str, Any]
     control: str | None

@@ -44,11 +44,13 @@ class Side:
 
 @dataclass(slots=True)
 class Series:
-    """One series of a side. ``first`` tells what it is; ``dropped`` deployments were noisy."""
+    """One series of a side. ``first`` tells what it is; ``dropped`` deployments were noisy; ``unfit`` pairs
+    have a figure below zero: of what is measured in ratios, no measurement gives one."""
 
     first: Replicate
     units: Units
     dropped: int
+    unfit: int = 0
 
     @property
     def metric(self) -> Metric:
@@ -60,8 +62,10 @@ class Series:
 
     def paired(self) -> "Series":
         """The deployments alone that have a control to be set in ratio to."""
-        units: Units = [(r, p) for r, p in self.units if p is not None and _comparable(r, p)]
-        return Series(self.first, units, self.dropped)
+        pairs = [(r, p) for r, p in self.units if p is not None and _alike(r.metric, p.metric)]
+        units: Units = [(r, p) for r, p in pairs if r.median > 0 and p.median > 0]
+        unfit = sum(min(r.median, p.median) < 0 for r, p in pairs)
+        return Series(self.first, units, self.dropped, unfit)
 
     def logarithms(self) -> NDArray[np.float64]:
         """Of the ratios to the control, or of the medians where there is none; all must be positive."""
@@ -81,9 +85,8 @@ class Series:
         return float(np.sqrt(error))
 
 
-def _comparable(a: Replicate, b: Replicate) -> bool:
-    alike = a.metric.unit == b.metric.unit and a.metric.clock.like(b.metric.clock)
-    return alike and a.median > 0 and b.median > 0
+def _alike(a: Metric, b: Metric) -> bool:
+    return a.unit == b.unit and a.clock.like(b.clock)
 
 
 def is_exact(metric: Metric) -> bool:
@@ -108,13 +111,14 @@ def _plain_or_probed(part: Replicates) -> Iterator[Replicate]:
 
 def read_side(store: Store, run_ids: Sequence[str]) -> Side:
     """Raises StoreError where a file is gone or corrupt, or holds what no measurement gives."""
-    return Side(tuple(run_ids), tuple(gather(_finite(store.samples(run), run)) for run in run_ids))
+    return Side(tuple(run_ids), tuple(gather(finite(store.samples(run), run)) for run in run_ids))
 
 
-def _finite(
+def finite(
     cells: Iterable[tuple[CellRecord, list[Samples]]], run_id: str
 ) -> Iterator[tuple[CellRecord, list[Samples]]]:
-    """``gather`` leaves out what is not finite; a gate must not decide on the rest."""
+    """``gather`` leaves out what is not finite; a gate or a claim must not be decided on the rest. Raises
+    StoreError (while it is read)."""
     for cell, samples in cells:
         for one in samples:
             if not np.isfinite(one.values).all():

@@ -31,9 +31,10 @@ _MOST = 40  # rows of one finding in markdown: a comment on GitHub holds 65,536 
 def headline(report: GateReport) -> str:
     """One line: what was decided, and of what."""
     found = {finding: len(report.of(finding)) for finding in Finding}
+    regressions = found[Finding.REGRESSION]
     parts = [
-        (len(report.failed), "failed cells"),
-        (found[Finding.REGRESSION], "regressions"),
+        (len(report.failed), "failed cells" if len(report.failed) > 1 else "failed cell"),
+        (regressions, "regressions" if regressions > 1 else "regression"),
         (found[Finding.INCONCLUSIVE], "inconclusive"),
         (len(report.missing), "missing"),
         (found[Finding.IMPROVED], "better"),
@@ -41,13 +42,14 @@ def headline(report: GateReport) -> str:
         (found[Finding.SAME], "unchanged"),
     ]
     told = ", ".join(f"{count} {what}" for count, what in parts if count)
-    return f"{len(report.metrics)} metrics judged: {told or 'nothing'}"
+    metrics = len(report.metrics)
+    return f"{metrics} metric{'' if metrics == 1 else 's'} judged: {told or 'nothing'}"
 
 
 def against(report: GateReport) -> str:
     """What the run was judged by."""
     base = report.baseline
-    commit = f", commit {str(base['commit'])[:12]}" if base.get("commit") else ""
+    commit = f", commit {base['code']}" if base.get("commit") else ""
     when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(float(base["made_s"])))
     by = f" by {base['made_by']}" if base.get("made_by") else ""
     why = f" ({base['why']})" if base.get("why") else ""
@@ -64,11 +66,16 @@ def ratio(judged: Judged) -> tuple[str, str]:
 
 
 def figures(judged: Judged) -> tuple[str, str]:
-    return quantity(judged.baseline, judged.unit), quantity(judged.run, judged.unit)
+    both = judged.baseline, judged.run
+    return quantity(both[0], judged.unit) if math.isfinite(both[0]) else "–", (
+        quantity(both[1], judged.unit) if math.isfinite(both[1]) else "–"
+    )
 
 
 def notes(report: GateReport) -> Iterator[str]:
     """What to know before believing it."""
+    if report.control and any(one.paired and math.isfinite(one.ratio) for one in report.metrics):
+        yield f"figures are as measured; a ratio is of figures over {report.control}'s, now to then"
     if report.drift is not None and report.control:
         much = f"{abs(report.drift - 1):.0%} {'slower' if report.drift > 1 else 'faster'}"
         yield f"the machine itself ({report.control}) was {much} than at the baseline: divided out"
@@ -97,7 +104,7 @@ def show(report: GateReport, all_: bool) -> None:
         out.print(f"missing: {name}: the baseline has it, this run does not", markup=False)
     style = _STYLES[report.decision]
     out.print(f"[bold {style}]{report.decision}[/]: {headline(report)}")
-    out.print(f"run {report.run}, commit {report.commit[:12]}, against {against(report)}", markup=False)
+    out.print(f"run {report.run}, commit {report.code}, against {against(report)}", markup=False)
     for note in notes(report):
         err.print(f"  {note}", markup=False)
 
@@ -115,7 +122,7 @@ def markdown(report: GateReport) -> str:
     """For a comment on a pull request: the decision first, then what is not as it was."""
     mark = {Decision.PASS: "✅", Decision.INCONCLUSIVE: "❔"}.get(report.decision, "❌")
     lines = [f"## {mark} Performance gate: {report.decision}", "", f"{headline(report)}.", ""]
-    told = f"Run `{report.run}` of plan `{_cell(report.plan)}`, commit `{report.commit[:12] or 'unknown'}`"
+    told = f"Run `{report.run}` of plan `{_cell(report.plan)}`, commit `{report.code}`"
     lines += [f"{told}, against {_cell(against(report))}.", ""]
     if report.failed:
         lines += ["| failed | case | block | reason |", "|---|---|---|---|"]

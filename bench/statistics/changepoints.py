@@ -10,6 +10,7 @@ import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,15 @@ class Change:
     low: float
     high: float
     p: float
+
+
+def steps(values: Sequence[float]) -> list[Change]:
+    """Of positive counts that chance has no part in: wherever one differs from the one before."""
+    return [
+        Change(at, now / before, now / before, now / before, 0.0)
+        for at, (before, now) in enumerate(pairwise(values), start=1)
+        if now != before and before > 0 and now > 0
+    ]
 
 
 def changes(values: Sequence[float] | Floats, alpha: float = ALPHA) -> list[Change]:

@@ -136,3 +136,22 @@ def test_an_arm_cpuinfo_has_a_model_of_sorts(tmp_path: Path, monkeypatch: pytest
 )
 def test_sizes_in_words(value: int, text: str) -> None:
     assert facts.as_bytes(value) == text
+
+
+def test_uncommitted_changes_are_those_of_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gate's report that is written beside it does not make the code another."""
+
+    def git(*arguments: str) -> None:
+        who = ("-c", "user.name=a", "-c", "user.email=a@b")
+        subprocess.run(["git", "-C", str(tmp_path), *who, *arguments], check=True, capture_output=True)
+
+    git("init")
+    (tmp_path / "targets").mkdir()
+    (tmp_path / "targets" / "one.c").write_text("1")
+    git("add", ".")
+    git("commit", "-m", "one")
+    monkeypatch.setattr(software, "ROOT", tmp_path)
+    (tmp_path / "gate.md").write_text("a report")
+    assert not software.git_dirty()
+    (tmp_path / "targets" / "two.c").write_text("2")
+    assert software.git_dirty()

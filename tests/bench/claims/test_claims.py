@@ -9,7 +9,7 @@ import pytest
 from bench.claims.file import Claim, load, parse, shipped
 from bench.claims.judging import Holding, Verdict, exit_code, verify
 from bench.claims.measuring import plan_of
-from bench.claims.telling import markdown
+from bench.claims.telling import markdown, value_of
 from bench.plan import validate
 from bench.statistics import gather
 from probes import PROBES
@@ -76,14 +76,22 @@ def test_a_claim_about_a_figure() -> None:
 
 
 def test_two_blocks_and_noise_decide_nothing() -> None:
-    assert "blocks" in verdict(run_with(5.0, blocks=2), claim()).why
+    assert verdict(run_with(5.0, blocks=2), claim()).why == "2 blocks: 3 are needed"
+    some = [
+        (replace(record, outcome=Outcome.NOISY) if record.block else record, samples)
+        for record, samples in run_with(5.0)
+    ]
+    assert verdict(some, claim()).why == "1 block (5 noisy left out): 3 are needed"
+    figure = verdict(some, claim(against=None, relation={"at_most": 1e9}))
+    assert figure.why == "1 block (5 noisy left out): 3 are needed"
     noisy = [(replace(record, outcome=Outcome.NOISY), samples) for record, samples in run_with(5.0)]
     found = verdict(noisy, claim())
     assert found.holding is Holding.INCONCLUSIVE and "noisy" in found.why
 
 
 def test_counts_need_one_block() -> None:
-    assert verdict(run_with(2.0, blocks=1, metric=COUNT), claim()).holding is Holding.FAILS
+    found = verdict(run_with(2.0, blocks=1, metric=COUNT), claim())
+    assert found.holding is Holding.FAILS and value_of(found) == "1.98×, exact"
 
 
 @pytest.mark.parametrize(
@@ -156,7 +164,7 @@ def test_exit_codes() -> None:
 
 def test_markdown_keeps_to_its_table() -> None:
     text = markdown("r", [verdict(run_with(1.0), claim(says="a | b\nc"))])
-    rows = [line for line in text.splitlines() if line.startswith("| a")]
+    rows = [line for line in text.splitlines() if line.startswith("| one: a")]
     assert len(rows) == 1 and "a \\| b c" in rows[0] and "**holds**" in rows[0]
 
 

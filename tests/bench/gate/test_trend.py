@@ -1,11 +1,13 @@
 """Trends over made-up runs, through the command line's own functions."""
 
+from dataclasses import replace
+
 import pytest
 
 from bench.judged import judge_what_is_not
 from bench.trend import trends
 from results.store import Store
-from tests.bench.gate.made_up import World, put
+from tests.bench.gate.made_up import COUNT, World, put
 from vocabulary import UsageError
 
 
@@ -46,6 +48,20 @@ def test_patterns_machines_and_absolute_figures(history: Store) -> None:
     with pytest.raises(UsageError, match="no stored run has a metric") as wrong:
         trends(history, "one_wya")
     assert "one_way" in wrong.value.remedy
+
+
+def test_a_count_that_changes_once_has_changed(store: Store) -> None:
+    """Instructions are exact: three runs tell when, and no chance has a part in it."""
+    exact = World(metric=COUNT, between=0, drift=0, disturbed=0, blocks=1, targets=("microkernel",))
+    exact = replace(exact, cases=("pipe",))
+    for number, slower in enumerate((1.0, 1.0, 1.1)):
+        world = replace(exact, slower={("microkernel", "pipe"): slower}, commit=str(number) * 40)
+        put(store, world, 11, f"20260101-000000-000{number}")
+    list(judge_what_is_not(store, set()))
+    (found,) = trends(store, "instructions")
+    (change,) = found.changes
+    assert change.at == 2 and change.p == 0 and change.low == change.ratio == change.high > 1
+    assert found.exact and found.verdict(change) == "worse"
 
 
 def test_an_empty_store_says_so(store: Store) -> None:
