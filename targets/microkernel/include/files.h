@@ -2,7 +2,7 @@
  *
  * Each request is one call. Paths begin with '/', are divided by single '/', have no "." and ".."; they lie at the beginning of the
  * lent pages, without an end mark. Data are read into and written from the lent pages, from any byte on. An open file is a number
- * that is good for the space that opened it, until that closes it or ends. */
+ * that is good for the space that opened it, until that closes it or ends, or the server does. */
 #ifndef MK_FILES_H
 #define MK_FILES_H
 

@@ -12,10 +12,13 @@
 #define NET_EXCHANGE 1
 /* Call:  word 0  bytes of actions
  *        word 1  how long to wait for an event, in microseconds; 0: not at all
- *        word 2  bytes for events at most; 0: only carry out the actions
+ *        word 2  bytes for events at most, in whole words; 0: only carry out the actions
  *        words 7, 8  the pages, MK_READ | MK_WRITE
- * Reply: word 0  bytes of events, or MK_E*: MK_EARGUMENT: a record that is none; those before it have been carried out
- *        word 1  1: there are more events than there was room for */
+ * Reply: word 0  bytes of events, or MK_E*: MK_EARGUMENT: a record that is none, MK_EFULL: no socket for it; those before it have
+ *                been carried out
+ *        word 1  1: there are more events than there was room for
+ * A client has one call at a time: a second ends the wait of the first. With a call that it gives up (a time-out of mk_call)
+ * it loses the events that were in it: the wait is for the server to end (word 1). */
 
 struct net_record {
 	uint16_t kind;            /* NET_* below */
@@ -28,6 +31,8 @@ struct net_record {
 #define NET_RECORD_BYTES(data) (sizeof(struct net_record) + (((data) + 3u) & ~3u))
 
 #define NET_SOCKETS 2048          /* of all clients, listening ones too */
+#define NET_SOCKETS_SURE 16       /* so many a client can have, whatever others take */
+#define NET_BOUND_MOST 8          /* of a client's may be of NET_LISTEN and NET_DATAGRAMS */
 #define NET_SEND_MOST 32768       /* a connection's room for what was sent and not yet acknowledged */
 #define NET_DATAGRAM_MOST 8192    /* bytes of one that is sent */
 #define NET_DATAGRAMS_WAITING 64  /* of a socket; those that come when so many wait are lost */

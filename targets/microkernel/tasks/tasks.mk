@@ -1,6 +1,6 @@
 # Tasks: each folder of tasks/ but lib is a program; with more than its own C files where it says so here.
 PROGRAMS := init hello bench test stress net ramfs console shell redis http dns trial
-LIB := $(patsubst %,$(B)/tasks/lib/%.o,start text memory thread calls string clock batch files net console)
+LIB := $(patsubst %,$(B)/tasks/lib/%.o,start serve text memory thread calls string clock batch files net console)
 
 # The network server is lwIP with what is in net/: lwIP's own files with their own warnings.
 LWIP := build/lwip/src

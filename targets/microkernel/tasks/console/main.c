@@ -14,7 +14,6 @@
 #define RECEIVED (1u << 4 | 1u << 6) /* so many, or some that nobody took for a while */
 
 #define INTERRUPT_BIT 1u
-#define READERS 16u
 #define TYPED 4096u
 #define BACKSPACE 8
 #define DELETE 127
@@ -24,7 +23,8 @@ static volatile uint8_t *uart;
 static unsigned device;
 static char line[CONSOLE_LINE], typed[TYPED]; /* the line under way; a ring of complete ones */
 static unsigned line_bytes, first, count;
-static unsigned readers[READERS], reader_count; /* tokens of calls that wait */
+static struct { unsigned token, space; } readers[MK_SPACES]; /* whose calls wait, in their order: of a space one */
+static unsigned reader_count;
 
 static volatile uint32_t *reg(unsigned at)
 {
@@ -112,12 +112,28 @@ static void answer_readers(void)
 		unsigned bytes = piece((char *)&m.word[1]);
 
 		m.word[0] = bytes;
-		if (!mk_reply(readers[0], &m)) {
+		if (!mk_reply(readers[0].token, &m)) {
 			first += bytes;
 			count -= bytes;
 		}
 		memmove(readers, readers + 1, --reader_count * sizeof *readers);
 	}
+}
+
+/* In the place of a call of the same space that waits already: its task may have gone, or have given it up. */
+static void wait_for_line(unsigned token, unsigned space)
+{
+	const struct mk_message over = { .tag = MK_TAG(0, 1), .word = { (unsigned)MK_EBUSY } };
+	unsigned i = 0;
+
+	while (i < reader_count && readers[i].space != space)
+		i++;
+	if (i == reader_count)
+		reader_count++;
+	else
+		mk_reply(readers[i].token, &over);
+	readers[i].token = token;
+	readers[i].space = space;
 }
 
 static int write_text(const struct mk_message *m)
@@ -137,14 +153,11 @@ static unsigned serve(unsigned token, struct mk_message *m)
 	int result = MK_ECALL;
 
 	if (MK_LABEL(m->tag) == CONSOLE_READ && !(m->tag & MK_TAG_GRANT)) {
-		if (reader_count < READERS) {
-			readers[reader_count++] = token;
-			return 0;
-		}
-		result = MK_EFULL;
-	} else if (MK_LABEL(m->tag) == CONSOLE_WRITE) {
-		result = write_text(m);
+		wait_for_line(token, m->sender);
+		return 0;
 	}
+	if (MK_LABEL(m->tag) == CONSOLE_WRITE)
+		result = write_text(m);
 	m->tag = MK_TAG(0, 1);
 	m->word[0] = (unsigned)result;
 	return token;
@@ -174,7 +187,7 @@ int main(void)
 	if (!window || mk_window(window, MK_GRANT_PAGES) || !uart_open(port) || mk_name_register("console", port, true))
 		mk_fail("console: cannot serve");
 	for (;;) {
-		int token = mk_reply_receive(reply, &m, port, 0);
+		int token = mk_serve(reply, &m, port, 0);
 
 		reply = 0;
 		if (token > 0)

@@ -113,6 +113,9 @@ void mk_free(void *p);
 int mk_thread(void (*run)(void *), void *argument, unsigned priority); /* -> task, started */
 int mk_thread_make(void (*run)(void *), void *argument, unsigned priority); /* -> task, not started */
 
+/* ---- serve.c: mk_reply_receive for a server of any clients: a handle that comes along is dropped, words that do not come are 0 ---- */
+int mk_serve(unsigned token, struct mk_message *m, unsigned port, unsigned us); /* -> token */
+
 /* ---- start.c: what a program finds, and the name server ---- */
 #define MK_START_VA (MK_USER_END - MK_PAGE)
 #define MK_STACK_TOP (MK_USER_END - 2 * MK_PAGE)

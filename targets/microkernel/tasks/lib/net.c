@@ -163,7 +163,7 @@ static int exchange(unsigned us)
 	int error = net_exchange(&batch, us);
 
 	if (error)
-		return server_lost();
+		return error == MK_EDEAD ? server_lost() : error;
 	for (const struct net_record *r; (r = net_next(&batch));)
 		handle(r);
 	return 0;
@@ -209,10 +209,11 @@ static int begin(unsigned kind, enum state state, uint32_t address, uint16_t por
 	s->state = state;
 	while (!s->number && s->state == state && !error)
 		error = wait(&us);
-	if (s->state != LOST)
+	if (s->state != LOST && !error)
 		return (int)(s - sockets);
+	error = s->state == LOST ? s->error : error;
 	s->state = UNUSED;
-	return s->error;
+	return error;
 }
 
 int net_listen(uint16_t port) { return begin(NET_LISTEN, LISTENING, 0, port); }

@@ -14,7 +14,8 @@ struct net_batch {
 };
 
 bool net_batch_open(struct net_batch *b);  /* waits for the server; false: no memory */
-int net_exchange(struct net_batch *b, unsigned us); /* 0; or MK_E*: MK_EDEAD: the server is gone, with all sockets */
+int net_exchange(struct net_batch *b, unsigned us); /* 0; or MK_E*: MK_EDEAD: the server is gone, with all sockets; MK_EFULL: one that was
+	* to be made there is no room for, and what was put after it is not done */
 int net_flush(struct net_batch *b);        /* only carries out what was put; events are as they were */
 const struct net_record *net_next(struct net_batch *b); /* NULL: no more; good until the next exchange */
 

@@ -4,12 +4,11 @@
 #include "sockets.h"
 #include "stack.h"
 
-#define CLIENTS 24
 #define SLOT_BYTES (MK_GRANT_PAGES * MK_PAGE)
-#define SLOTS (CLIENTS + 1)
+#define SLOTS (NET_CLIENTS + 1)
 
-static struct client clients[CLIENTS];
-static struct client *waiting[CLIENTS]; /* those with a call that waits */
+static struct client clients[NET_CLIENTS];
+static struct client *waiting[NET_CLIENTS]; /* those with a call that waits */
 static unsigned waiting_count, port, window_slot;
 static uint8_t *window;
 
@@ -33,21 +32,21 @@ void clients_init(unsigned server_port)
 
 /* There are more slots than clients, so one is free. answered: the slot of a client that has its answer with the next receive: free by
  * then, but its pages are still there. */
-static void window_move(unsigned answered)
+static void window_move(uint64_t answered)
 {
-	unsigned used = 0;
+	uint64_t used = 0;
 
 	for (unsigned i = 0; i < waiting_count; i++)
-		used |= 1u << waiting[i]->slot;
-	if (used & 1u << window_slot)
-		window_to((unsigned)__builtin_ctz(~(used | answered)));
+		used |= 1ull << waiting[i]->slot;
+	if (used & 1ull << window_slot)
+		window_to((unsigned)__builtin_ctzll(~(used | answered)));
 }
 
 static struct client *client_of(unsigned space)
 {
 	struct client *c = NULL;
 
-	for (unsigned i = 0; i < CLIENTS; i++) {
+	for (unsigned i = 0; i < NET_CLIENTS; i++) {
 		if (clients[i].space == space)
 			return &clients[i];
 		if (!clients[i].space && !c)
@@ -90,14 +89,15 @@ static int begin(unsigned token, const struct mk_message *m)
 {
 	bool lent = m->tag & MK_TAG_GRANT && (m->word[7] & (MK_PAGE - 1)) == (MK_READ | MK_WRITE);
 	unsigned bytes = m->word[0], room = m->word[2], size = lent ? m->word[8] * MK_PAGE : 0;
-	struct client *c = client_of(m->sender);
 	struct mk_message before;
+	struct client *c;
 	int error;
 
 	if (MK_LABEL(m->tag) != NET_EXCHANGE)
 		return MK_ECALL;
 	if (!lent || bytes > size || room > size)
 		return MK_EARGUMENT;
+	c = client_of(m->sender);
 	if (!c)
 		return MK_EFULL;
 	if (c->token) { /* another of its tasks: that one's time is over */
@@ -111,8 +111,8 @@ static int begin(unsigned token, const struct mk_message *m)
 		return error;
 	c->token = token;
 	c->slot = window_slot;
-	c->event_room = room;
-	c->deadline_ms = stack_ms() + (m->word[1] + 999) / 1000;
+	c->event_room = room & ~3u; /* records begin at multiples of 4 */
+	c->deadline_ms = stack_ms() + m->word[1] / 1000 + (m->word[1] % 1000 != 0);
 	waiting[waiting_count++] = c;
 	return MK_ETIMEOUT;
 }
@@ -142,7 +142,8 @@ uint32_t clients_sleep_ms(uint32_t most)
 
 unsigned clients_answer(struct mk_message *m)
 {
-	unsigned token = 0, answered = 0;
+	uint64_t answered = 0;
+	unsigned token = 0;
 	uint32_t now = stack_ms();
 
 	for (unsigned i = 0; i < waiting_count;) {
@@ -154,7 +155,7 @@ unsigned clients_answer(struct mk_message *m)
 		}
 		if (token)
 			mk_reply(token, m);
-		answered = 1u << c->slot;
+		answered = 1ull << c->slot;
 		token = answer_waiting(c, m); /* the last moves to its place */
 	}
 	window_move(answered);
@@ -169,7 +170,7 @@ void clients_ended(void)
 
 	while ((n = mk_ended(&sequence, spaces, MK_COUNT(spaces))) > 0)
 		for (int i = 0; i < n; i++)
-			for (unsigned k = 0; k < CLIENTS; k++)
+			for (unsigned k = 0; k < NET_CLIENTS; k++)
 				if (clients[k].space == spaces[i]) {
 					struct mk_message m = answer(MK_EDEAD, 0);
 

@@ -25,6 +25,7 @@ int datagrams_open(struct socket *s, uint16_t port)
 		bool memory = s->waiting;
 
 		mk_free(s->waiting);
+		s->waiting = NULL;
 		if (pcb)
 			udp_remove(pcb);
 		return memory ? MK_EBUSY : MK_EMEMORY;

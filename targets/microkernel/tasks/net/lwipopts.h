@@ -28,9 +28,9 @@ void *net_memory_take(size_t bytes);
 void *net_memory_take_zeroed(size_t count, size_t bytes);
 void net_memory_give(void *p);
 #define MEM_ALIGNMENT 4
-#define MEMP_NUM_TCP_PCB 1536
-#define MEMP_NUM_TCP_PCB_LISTEN 32
-#define MEMP_NUM_UDP_PCB 32
+#define MEMP_NUM_TCP_PCB 2048     /* NET_SOCKETS: what clients share fairly are those (sockets.c) */
+#define MEMP_NUM_TCP_PCB_LISTEN 384 /* NET_CLIENTS * NET_BOUND_MOST */
+#define MEMP_NUM_UDP_PCB 384
 #define MEMP_NUM_TCP_SEG 16384    /* 65536 would wrap */
 #define MEMP_NUM_PBUF 2048
 #define MEMP_NUM_REASSDATA 16

@@ -25,7 +25,7 @@ static void __attribute__((noreturn)) serve(unsigned port)
 	unsigned reply = 0;
 
 	for (;;) {
-		int token = mk_reply_receive(reply, &m, port, clients_sleep_ms(stack_sleep_ms()) * 1000);
+		int token = mk_serve(reply, &m, port, clients_sleep_ms(stack_sleep_ms()) * 1000);
 
 		stack_look_at_clock();
 		if (token > 0)

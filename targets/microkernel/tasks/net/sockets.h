@@ -6,6 +6,8 @@
 #include "lwip/udp.h"
 #include "mk.h"
 
+#define NET_CLIENTS 48u           /* as many as the name server runs programs */
+
 struct link { struct link *next, *previous; };
 
 enum kind { FREE, LISTENER, STREAM, LINGERING, DATAGRAMS }; /* LINGERING: a stream that its client has closed */
@@ -45,15 +47,15 @@ struct client {
 	unsigned event_room;      /* bytes */
 	uint32_t deadline_ms;
 	struct link news;         /* sockets */
-	unsigned sockets;
+	unsigned sockets, bound;  /* bound: those of them that listen or have datagrams */
 };
 
 /* sockets.c */
 void sockets_init(void);
-struct socket *socket_make(struct client *c, enum kind kind); /* NULL: there are too many */
+struct socket *socket_make(struct client *c, enum kind kind); /* NULL: there are too many, or it has */
 struct socket *socket_of(struct client *c, uint32_t number);  /* NULL: it has none of that number */
 void socket_free(struct socket *s);
-void socket_forget(struct socket *s);  /* by its client: it has no news any more */
+void socket_forget(struct socket *s);  /* by its client: it has no news any more, but counts until it is freed */
 void socket_tell(struct socket *s, unsigned news);
 void sockets_end(struct client *c);    /* the client's end: all that it has is closed */
 

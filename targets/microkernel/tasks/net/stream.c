@@ -225,10 +225,11 @@ uint32_t stream_room(const struct socket *s)
 	return tcp_sndbuf(s->tcp);
 }
 
-/* More than its room is the client's mistake, no memory is nobody's; both end the connection, for its bytes are lost. */
+/* More than its room, of which there is none before it is open, is the client's mistake, no memory is nobody's; both end the
+ * connection, for its bytes are lost. */
 void stream_send(struct socket *s, const void *data, uint16_t bytes)
 {
-	err_t e = s->tcp ? tcp_write(s->tcp, data, bytes, TCP_WRITE_FLAG_COPY) : ERR_OK;
+	err_t e = !s->tcp ? ERR_OK : s->tcp->state == SYN_SENT ? ERR_MEM : tcp_write(s->tcp, data, bytes, TCP_WRITE_FLAG_COPY);
 
 	if (e == ERR_MEM) {
 		struct tcp_pcb *pcb = s->tcp;
@@ -282,7 +283,7 @@ void stream_close(struct socket *s)
 		socket_free(s);
 		if (tcp_close(pcb) != ERR_OK)
 			tcp_abort(pcb);
-	} else if (tcp_shutdown(pcb, 0, 1) != ERR_OK) {
+	} else if (pcb->state < FIN_WAIT_1 && tcp_shutdown(pcb, 0, 1) != ERR_OK) { /* from then on it is shut down */
 		stream_abort(s);
 	}
 }

@@ -2,12 +2,13 @@
 #include "../../include/names.h"
 #include "tree.h"
 
-#define HANDLES 512u
+#define HANDLES (MK_SPACES * FILES_OPEN_MOST) /* as many as all may have: nobody takes another's */
 #define ENDED_BIT 1u
 
-/* Those of a number below `used` that are free are in a list, by their numbers plus one. */
-static struct { struct node *node; unsigned space, next_free; bool write; } handles[HANDLES];
-static unsigned first_free, used, open_of[MK_SPACES];
+/* Those of an index below `used` that are free are in a list, by their indices plus one. A file's number is its index and a count, so
+ * that a stale one, also one that the server before this one gave, names nothing. */
+static struct { struct node *node; unsigned space, number, next_free; bool write; } handles[HANDLES];
+static unsigned first_free, used, count, open_of[MK_SPACES];
 
 /* The lent pages. What is in them may change under the server: it is copied before it is looked at. */
 struct pages { uint8_t *at; uint32_t bytes; bool write; };
@@ -42,8 +43,6 @@ static int handle_make(unsigned space, struct node *n, bool write)
 {
 	unsigned h = first_free ? first_free - 1 : used;
 
-	if (h == HANDLES || open_of[space % MK_SPACES] == FILES_OPEN_MOST)
-		return MK_EFULL;
 	if (first_free)
 		first_free = handles[h].next_free;
 	else
@@ -51,16 +50,19 @@ static int handle_make(unsigned space, struct node *n, bool write)
 	handles[h].node = n;
 	handles[h].space = space;
 	handles[h].write = write;
+	handles[h].number = (h + HANDLES * count++) & INT32_MAX;
 	open_of[space % MK_SPACES]++;
 	n->opens++;
-	return (int)h;
+	return (int)handles[h].number;
 }
 
 static struct node *handle_node(const struct mk_message *m, bool write)
 {
-	unsigned h = m->word[0];
+	unsigned h = m->word[0] % HANDLES;
 
-	return h < HANDLES && handles[h].node && handles[h].space == m->sender && (handles[h].write || !write) ? handles[h].node : NULL;
+	return handles[h].node && handles[h].number == m->word[0] && handles[h].space == m->sender && (handles[h].write || !write) ?
+		       handles[h].node :
+		       NULL;
 }
 
 static void handle_close(unsigned h)
@@ -81,7 +83,7 @@ static void spaces_ended(void)
 	int n;
 
 	while ((n = mk_ended(&sequence, spaces, MK_COUNT(spaces))) > 0)
-		for (unsigned h = 0; h < HANDLES; h++)
+		for (unsigned h = 0; h < used; h++)
 			for (int i = 0; i < n; i++)
 				if (handles[h].node && handles[h].space == spaces[i])
 					handle_close(h);
@@ -106,6 +108,8 @@ static int open_file(struct mk_message *m, const char *path)
 	struct node *n;
 	int error, handle;
 
+	if (open_of[m->sender % MK_SPACES] == FILES_OPEN_MOST)
+		return MK_EFULL;
 	if (flags & ~(FILES_WRITE | FILES_MAKE | FILES_EMPTY) || (flags && !(flags & FILES_WRITE)))
 		return MK_EARGUMENT;
 	error = find_or_make(path, m->word[0], flags, &n);
@@ -114,7 +118,7 @@ static int open_file(struct mk_message *m, const char *path)
 	if (n->directory && flags)
 		return FILES_EKIND;
 	handle = handle_make(m->sender, n, flags & FILES_WRITE);
-	if (handle >= 0 && flags & FILES_EMPTY)
+	if (flags & FILES_EMPTY)
 		node_empty(n);
 	put_status(m, n);
 	return handle;
@@ -197,7 +201,7 @@ static void serve(struct mk_message *m)
 	case FILES_CLOSE:
 		result = handle_node(m, false) ? 0 : MK_EHANDLE;
 		if (!result)
-			handle_close(m->word[0]);
+			handle_close(m->word[0] % HANDLES);
 		break;
 	default: result = MK_ECALL; break;
 	}
@@ -212,6 +216,7 @@ int main(void)
 	const char *wrong;
 	void *window = mk_region(MK_GRANT_PAGES);
 
+	count = mk_cycles();
 	tree_init();
 	wrong = archive_load();
 	if (wrong)
@@ -222,7 +227,7 @@ int main(void)
 	if (mk_name_register("ramfs", port, true))
 		mk_fail("ramfs: there is one already");
 	for (;;) {
-		int token = mk_reply_receive(reply, &m, port, 0);
+		int token = mk_serve(reply, &m, port, 0);
 
 		reply = token > 0 ? (unsigned)token : 0;
 		if (reply)

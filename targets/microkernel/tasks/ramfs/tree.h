@@ -6,9 +6,9 @@
 
 struct node {
 	struct node *parent, *children, *sibling, *previous, *same_hash;
-	uint8_t *own;             /* bytes of one that was written to; or NULL, then those of the archive */
+	union page **own;         /* pages of one that was written to; with none its bytes are those of the archive */
 	const uint8_t *archived;
-	uint32_t bytes, room;     /* room: of own */
+	uint32_t bytes, own_pages;
 	uint32_t modified_s, hash;
 	unsigned opens;           /* it stays while it is open, even when it is removed */
 	bool directory, removed;
