@@ -134,6 +134,8 @@ def interval_of(row: ComparisonRow) -> str:
 def difference_of(row: ComparisonRow) -> Difference:
     family = family_of(row.kind).key
     by = scale(row.estimate_a, row.unit, family)
+    # the second in the unit of the first, unless it would lose its digits there
+    alike = 0.1 <= row.estimate_b / row.estimate_a <= 10 if row.estimate_a else row.estimate_b == 0
     p = "–" if math.isnan(row.p_adjusted) or math.isnan(row.ratio) else f"{row.p_adjusted:.2g}"
     alone = math.isnan(row.ratio)
     return Difference(
@@ -141,7 +143,7 @@ def difference_of(row: ComparisonRow) -> Difference:
         what=row.series,
         a=by.text(row.estimate_a),
         b=scale(row.estimate_b, row.unit_b, family).text(row.estimate_b)
-        if alone
+        if alone or not alike
         else f"{by.number(row.estimate_b, row.estimate_a)} {by.name}".rstrip(),
         ratio=ratio(row.ratio),
         interval=interval_of(row),

@@ -55,7 +55,7 @@ class Kind:
 @dataclass(frozen=True, slots=True)
 class Block:
     """A table of words: verdicts of the gate, claims. A cell of ``rows`` is text, or (text, class) with a
-    class of the style sheet's verdicts."""
+    class of the style sheet's verdicts; of the class ``run`` is a run's id."""
 
     title: str
     columns: tuple[str, ...]
@@ -63,6 +63,12 @@ class Block:
     note: str = ""
     rest: tuple[tuple[str | tuple[str, str], ...], ...] = ()  # folded away, under the words ``rest_is``
     rest_is: str = ""
+    prose: tuple[str, ...] = ()  # columns whose text may be long, and wraps
+
+    @property
+    def id(self) -> str:
+        """Of its section of a page."""
+        return self.title.lower().replace(" ", "-")
 
 
 def _nothing(*_: Any) -> tuple[()]:

@@ -34,6 +34,7 @@ class Changes:
     counts: dict[str, int]
     rows: tuple[Difference, ...]
     more: int
+    sides: tuple[Side, Side]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +92,16 @@ def _overview(source: Source, plan: str | None, before_s: float | None) -> Overv
     newest = _newest(source)
     latest = [run for members in newest.values() for run in members]
     gates = decisions(source.store, [run.run_id for run in page])
+    names = source.machine_names({machine: members[0].run_id for machine, members in newest.items()})
 
     def listed(run: Brief) -> Listed:
-        known = newest.get(run.machine, [run])[0].run_id
-        return Listed(run, outcomes.get(run.run_id, {}), source.machine_name(known), gates.get(run.run_id))
+        name = names.get(run.machine) or source.machine_name(run.run_id)
+        return Listed(run, outcomes.get(run.run_id, {}), name, gates.get(run.run_id))
 
     return Overview(
-        machines=source.kept("machines", lambda: tuple(_machine(source, m) for m in newest.values())),
+        machines=source.kept(
+            "machines", lambda: tuple(_machine(source, names[m], runs) for m, runs in newest.items())
+        ),
         live=tuple(map(listed, live)),
         runs=tuple(map(listed, page)),
         older_s=page[-1].started_s if len(runs) > len(page) else None,
@@ -116,9 +120,9 @@ def _newest(source: Source) -> dict[str, list[Brief]]:
     return {machine: list(plans.values()) for machine, plans in found.items()}
 
 
-def _machine(source: Source, members: Sequence[Brief]) -> Machine:
+def _machine(source: Source, name: str, members: Sequence[Brief]) -> Machine:
     shown = tuple(_newest_of(source, run) for run in members[:_MOST_PLANS])
-    return Machine(source.machine_name(members[0].run_id), shown, len(members) - len(shown))
+    return Machine(name, shown, len(members) - len(shown))
 
 
 def _newest_of(source: Source, run: Brief) -> Newest:
@@ -128,7 +132,7 @@ def _newest_of(source: Source, run: Brief) -> Newest:
         run=run,
         outcomes=history.outcomes_of_runs(source.store, [run.run_id]).get(run.run_id, {}),
         against=tuple(_against(run.run_id, kept.comparisons)),
-        changes=_changes(source, kept.before, kept.changes),
+        changes=_changes(source, run.run_id, kept.before, kept.changes),
         gate=decisions(source.store, [run.run_id]).get(run.run_id),
         warnings=len(record.warnings),
     )
@@ -153,7 +157,7 @@ def _against(run_id: str, rows: Sequence[ComparisonRow]) -> list[Against]:
     ]
 
 
-def _changes(source: Source, before: str, rows: Sequence[ComparisonRow]) -> Changes | None:
+def _changes(source: Source, run_id: str, before: str, rows: Sequence[ComparisonRow]) -> Changes | None:
     if before not in source.runs():
         return None
     judged = _judged(rows)
@@ -162,4 +166,5 @@ def _changes(source: Source, before: str, rows: Sequence[ComparisonRow]) -> Chan
         key=lambda d: -abs(math.log(d.row.ratio)),
     )
     shown = tuple(changed[:_MOST_CHANGES])
-    return Changes(source.runs()[before], _counts(judged), shown, len(changed) - len(shown))
+    more = len(changed) - len(shown)
+    return Changes(source.runs()[before], _counts(judged), shown, more, (Side(before), Side(run_id)))

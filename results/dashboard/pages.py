@@ -18,7 +18,7 @@ from results.dashboard.overview import Overview, overview_of
 from results.dashboard.progress import Progress, progress_of
 from results.dashboard.source import Source, machine_text
 from results.dashboard.systems import systems_of
-from results.dashboard.trends import are_quick, changes_of, chart_of, listed, title_of, trend_of
+from results.dashboard.trends import are_quick, changes_of, chart_of, listed, machines_of, title_of, trend_of
 from results.dashboard.verdicts import claims_table, gate_table
 from results.families import FAMILIES, OTHER, family_of
 from results.history import SeriesId, ratio_targets
@@ -72,6 +72,7 @@ def run_page(source: Source, links: Links, run: RunRecord) -> str:
     progress: Progress | None = None
     if run.state is RunState.RUNNING:
         progress = progress_of(run, cells)
+    blocks = [*gate_table(source.store, run.run_id), *claims_table(source.store, [run.run_id])]
     keys = [section.family.key for section in shown.sections]
     embedded = {} if links.live else {f"run-{key}": run_charts(source, run, key) for key in keys}
     return render(
@@ -91,7 +92,8 @@ def run_page(source: Source, links: Links, run: RunRecord) -> str:
         else (lambda key: f"#run-{key}"),
         cells=cells[:_MOST_CELLS],
         unlisted=max(0, len(cells) - _MOST_CELLS),
-        blocks=[*gate_table(source.store, run.run_id), *claims_table(source.store, [run.run_id])],
+        blocks=blocks,
+        more_sections=[*((block.id, block.title) for block in blocks), ("cells", "Cells")],
         judged=bool(kept.summary),
         before=kept.before,
         sides=[Side(run.run_id, target) for target in shown.targets],
@@ -156,6 +158,7 @@ def trend_page(source: Source, links: Links, series_id: int, against: str = "", 
         trend=trend,
         whole=whole,
         changes=changes,
+        machines=machines_of(source, trend),
         rows=listed(source, trend),
         targets=source.kept(("ratio targets", series_id), lambda: ratio_targets(source.store, series_id)),
     )

@@ -1,8 +1,8 @@
 """What pages and API are made of: the store, what bench lends, and what was found since the store changed."""
 
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
@@ -95,6 +95,13 @@ class Source:
     def machine_name(self, run_id: str) -> str:
         """Of the machine of a run, for people."""
         return self.kept(("machine", run_id), lambda: machine_text(self.run(run_id)))
+
+    def machine_names(self, runs: Mapping[str, str]) -> dict[str, str]:
+        """Of machines, each given with one of its runs. Those that would be called the same (other settings,
+        say) have a piece of their fingerprints beside the name."""
+        names = {machine: self.machine_name(run_id) for machine, run_id in runs.items()}
+        times = Counter(names.values())
+        return {m: name if times[name] == 1 else f"{name} ({m[:6]})" for m, name in names.items()}
 
     def curves(self, run_id: str, wanted: Callable[[CellRecord], bool]) -> Curves:
         """Of the cells wanted, from their samples. Raises StoreError where a file is gone or damaged."""

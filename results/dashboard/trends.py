@@ -59,6 +59,11 @@ class Trend:
         return sum(map(len, self.machines.values()))
 
 
+def machines_of(source: Source, trend: Trend) -> dict[str, str]:
+    """The names of its machines."""
+    return source.machine_names({m: members[-1].run.run_id for m, members in trend.machines.items()})
+
+
 def title_of(series: SeriesId) -> str:
     detail = ", ".join(filter(None, (parameters(series.case, series.kind), words(series.labels))))
     seen = f"probe {series.probe}" if series.probe else ("probes attached" if series.probed else "")
@@ -147,6 +152,7 @@ def chart_of(
     """For the page's script. Times are milliseconds. Of more than ``most`` runs, each point is the median of
     neighbours and its band their smallest and largest, and ``together`` says of how many."""
     by = trend.unit
+    names = machines_of(source, trend)
     lines = []
     for place, (machine, members) in enumerate(trend.machines.items()):
         inside = [
@@ -157,10 +163,7 @@ def chart_of(
         ]
         if inside:
             line = _line(source, trend, inside, max(1, most // len(trend.machines)))
-            lines.append(
-                line
-                | {"name": source.machine_name(members[-1].run.run_id), "target": place, "machine": machine}
-            )
+            lines.append(line | {"name": names[machine], "target": place, "machine": machine})
     return {
         "id": f"trend-{trend.series.series_id}",
         "type": "trend",
@@ -174,6 +177,7 @@ def chart_of(
                 "t": change.run.started_s * 1000,
                 "run": change.run.run_id,
                 "text": f"{change.ratio} ({change.interval})",
+                "verdict": change.verdict,
                 "machine": change.machine,
             }
             for change in changes
@@ -254,7 +258,7 @@ def listed(source: Source, trend: Trend) -> list[Listed]:
         key=lambda p: (p.run.started_s, p.run.run_id),
         reverse=True,
     )[:_LISTED]
-    names = {name: source.machine_name(members[-1].run.run_id) for name, members in trend.machines.items()}
+    names = machines_of(source, trend)
     return [_listed(p, trend, names[p.run.machine]) for p in every]
 
 

@@ -2,6 +2,7 @@
 newer one words otherwise is left out, not an error."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +17,9 @@ _CLASS = {
     **dict.fromkeys(("pass", "holds", "improved"), "better"),
     **dict.fromkeys(("regression", "fails", "failed"), "worse"),
 }
-_MOST_ROWS = 40
+_MOST_ROWS = 200  # of each table; the gate's own JSON has all
 _CLAIM_ORDER = {"fails": 0, "inconclusive": 1, "holds": 2}
-_SHOWN_FINDINGS = ("regression", "inconclusive", "refuted", "improved")
+_TOLD_FINDINGS = ("regression", "refuted", "improved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,30 +47,44 @@ def decisions(store: Store, run_ids: Sequence[str]) -> dict[str, Decision]:
 
 
 def gate_table(store: Store, run_id: str) -> list[Block]:
-    """The metrics that the gate found otherwise than the same, the worst first."""
+    """The metrics that the gate found otherwise than the same, the worst first; those it could not tell are
+    folded away."""
     verdict = verdicts(store, [run_id], "gate").get(run_id)
     if verdict is None:
         return []
     decision = decision_of(verdict)
-    metrics = [m for m in _mappings(verdict.report.get("metrics")) if m.get("finding") in _SHOWN_FINDINGS]
-    same = len(_mappings(verdict.report.get("metrics"))) - len(metrics)
-    metrics.sort(key=lambda m: _SHOWN_FINDINGS.index(str(m["finding"])))
-    rows = [
-        (
-            f"{m.get('case', '')} on {m.get('target', '')}",
-            str(m.get("series", "")),
-            (str(m["finding"]), _CLASS.get(str(m["finding"]), "unjudged")),
-            f"{_ratio(m, 'ratio')} ({_interval(m)})",
-            _quantity(m, "baseline"),
-            _quantity(m, "run"),
-            str(m.get("why", "")),
-        )
-        for m in metrics[:_MOST_ROWS]
-    ]
+    every = _mappings(verdict.report.get("metrics"))
+    counted = Counter(str(m.get("finding")) for m in every)
+    told = [m for finding in _TOLD_FINDINGS for m in every if m.get("finding") == finding]
+    open_ = [m for m in every if m.get("finding") == "inconclusive"]
     against = f" against {decision.against}" if decision.against else ""
-    note = f"The gate{against}: {decision.text}. {same} metrics are the same."
-    columns = ("Case", "Series", "Finding", "Ratio, 95 % interval", "Baseline", "Run", "Why")
-    return [Block("Gate", columns, tuple(rows), note)]
+    found = ", ".join(f"{count} {finding}" for finding, count in counted.items())
+    first = f", the first {_MOST_ROWS}" if len(open_) > _MOST_ROWS else ""
+    return [
+        Block(
+            title="Gate",
+            columns=("Case", "Series", "Finding", "Ratio, 95 % interval", "Baseline", "Run", "Why"),
+            rows=tuple(map(_finding, told[:_MOST_ROWS])),
+            note=f"The gate{against}: {decision.text}. Metrics: {found or 'none judged'}.",
+            rest=tuple(map(_finding, open_[:_MOST_ROWS])),
+            rest_is=f"{len(open_)} inconclusive, each with why{first}",
+            prose=("Series", "Why"),
+        )
+    ]
+
+
+def _finding(told: Mapping[str, Any]) -> tuple[str | tuple[str, str], ...]:
+    finding = str(told["finding"])
+    known = math.isfinite(_real(told, "ratio"))
+    return (
+        f"{told.get('case', '')} on {told.get('target', '')}",
+        str(told.get("series", "")),
+        (finding, _CLASS.get(finding, "unjudged")),
+        f"{_ratio(told, 'ratio')} ({_interval(told)})" if known else "–",
+        _quantity(told, "baseline"),
+        _quantity(told, "run"),
+        str(told.get("why", "")),
+    )
 
 
 def claims_table(store: Store, run_ids: Sequence[str]) -> list[Block]:
@@ -78,12 +93,13 @@ def claims_table(store: Store, run_ids: Sequence[str]) -> list[Block]:
     rows = [_claim(run, claim) for run, one in found.items() for claim in _mappings(one.report.get("claims"))]
     if not rows:
         return []
-    rows.sort(key=lambda row: _CLAIM_ORDER.get(row[4][0], 9))
-    judged = tuple(row for row in rows if row[4][0] in _CLAIM_ORDER)
-    rest = tuple(row for row in rows if row[4][0] not in _CLAIM_ORDER)
-    columns = ("Claim", "Claimed", "Published", "Measured, 95 % interval", "Verdict", "Why", "Run")
+    rows.sort(key=lambda row: _CLAIM_ORDER.get(row[1][0], 9))
+    judged = tuple(row for row in rows if row[1][0] in _CLAIM_ORDER)
+    rest = tuple(row for row in rows if row[1][0] not in _CLAIM_ORDER)
+    columns = ("Claim", "Verdict", "Claimed", "Measured, 95 % interval", "Published", "Why", "Run")
     words = f"{len(rest)} claims that could not be measured"
-    return [Block("Published claims", columns, judged, rest=rest, rest_is=words)]
+    prose = ("Published", "Why")
+    return [Block("Published claims", columns, judged, rest=rest, rest_is=words, prose=prose)]
 
 
 def _claim(run_id: str, told: Mapping[str, Any]) -> tuple[str | tuple[str, str], ...]:
@@ -93,12 +109,12 @@ def _claim(run_id: str, told: Mapping[str, Any]) -> tuple[str | tuple[str, str],
     source = ", ".join(str(said[name]) for name in ("source", "where") if said.get(name))
     return (
         f"{said.get('says') or said.get('id') or ''}" + (f" ({source})" if source else ""),
-        _relation(said.get("relation"), str(told.get("unit") or _own_unit(said))),
-        _published(told, said.get("published")),
-        _value(told),
         (word, _CLASS.get(word, "unjudged")),
+        _relation(said.get("relation"), str(told.get("unit") or _own_unit(said))),
+        _value(told),
+        _published(told, said.get("published")),
         str(told.get("why") or ""),
-        run_id,
+        (run_id, "run"),
     )
 
 

@@ -25,7 +25,7 @@
     return {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: colour("--ink"), size: 12, family: "system-ui, sans-serif" },
       margin: { l: 56, r: 16, t: 12, b: 44 }, xaxis: x, yaxis: y, hovermode: "closest", showlegend: true,
-      legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0, font: { size: 11 } },
+      legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0, maxheight: 4000, font: { size: 11 } }, /* all of it: no scroll bar */
       hoverlabel: { bgcolor: colour("--paper"), bordercolor: colour("--line"), font: { color: colour("--ink") } }, ...more,
     };
   }
@@ -42,14 +42,16 @@
     return [low - gap - 0.05, high + gap + 0.05];
   }
 
-  /* Ticks at 1, 2 and 5 of each decade (only 1 over many), with their numbers in full. */
-  function logTicks(range) {
+  /* Ticks at 1, 2 and 5 of each decade (only 1 over many, more in a short one), with their numbers in full; at most as many as have room. */
+  const tickSteps = [[1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9], [1, 1.5, 2, 3, 4, 5, 7], [1, 2, 5], [1, 3], [1]];
+  const room = (view) => Math.max(3, Math.floor((view.width || 560) / 62)); /* numbers beside one another */
+  function logTicks(range, most = 14) {
     if (!range) return {};
-    const wide = range[1] - range[0], steps = wide > 2.7 ? [1] : wide > 1.2 ? [1, 2, 5] : wide > 0.7 ? [1, 1.5, 2, 3, 4, 5, 7] : [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9];
-    const tickvals = [];
-    for (let decade = Math.floor(range[0]); decade <= Math.ceil(range[1]); decade++) {
-      for (const step of steps) { const v = step * 10 ** decade; if (Math.log10(v) >= range[0] && Math.log10(v) <= range[1]) tickvals.push(v); }
-    }
+    const wide = range[1] - range[0], decades = [...Array(Math.ceil(range[1]) - Math.floor(range[0]) + 1).keys()].map((i) => 10 ** (i + Math.floor(range[0])));
+    const ticks = (steps) => decades.flatMap((decade) => steps.map((step) => step * decade)).filter((v) => Math.log10(v) >= range[0] && Math.log10(v) <= range[1]);
+    let level = wide > 2.7 ? 4 : wide > 1.2 ? 2 : wide > 0.7 ? 1 : 0;
+    while (level < 4 && ticks(tickSteps[level]).length > most && ticks(tickSteps[level + 1]).length > 1) level++;
+    const tickvals = ticks(tickSteps[level]);
     return { tickvals, ticktext: tickvals.map((v) => Number(v.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3 }).replace(/,/g, "\u202f")) };
   }
 
@@ -61,16 +63,20 @@
   /* References are lines on the value axis, labelled along it. */
   function marks(chart, vertical, range, log) {
     const inside = (v) => !range || ((log ? Math.log10(v) : v) >= range[0] && (log ? Math.log10(v) : v) <= range[1]);
-    const shapes = [], annotations = [], left = [];
-    chart.references.forEach((r, i) => {
+    const shapes = [], annotations = [], left = [], ends = [[], []];
+    chart.references.forEach((r) => {
       if (!inside(r.low) || !inside(r.high)) { left.push(r.text); return; }
       const value = vertical ? "x" : "y", other = vertical ? "y" : "x";
       const line = { color: colour("--soft"), width: 1.2, dash: "dash" };
       shapes.push({ type: r.low === r.high ? "line" : "rect", layer: "below", line, fillcolor: faint(colour("--soft"), 0.12),
         [`${value}ref`]: value, [`${other}ref`]: "paper", [`${value}0`]: r.low, [`${value}1`]: r.high, [`${other}0`]: 0, [`${other}1`]: 1 });
       const at = log ? Math.log10(r.high) : r.high;
-      annotations.push({ [`${value}ref`]: value, [`${other}ref`]: "paper", [value]: at, [other]: vertical ? 0.02 + 0.0 * i : 0.99,
-        text: safe(r.text), showarrow: false, textangle: vertical ? -90 : 0, xanchor: vertical ? "right" : "right", yanchor: vertical ? "bottom" : "bottom",
+      /* Labels of lines that are close together: one at each end of them; of more, the note tells. */
+      const end = ends.findIndex((taken) => !range || taken.every((one) => Math.abs(one - at) > 0.06 * (range[1] - range[0])));
+      if (end < 0) { left.push(r.text); return; }
+      ends[end].push(at);
+      annotations.push({ [`${value}ref`]: value, [`${other}ref`]: "paper", [value]: at, [other]: end === (vertical ? 0 : 1) ? 0.02 : 0.98,
+        text: safe(r.text), showarrow: false, textangle: vertical ? -90 : 0, xanchor: vertical || !end ? "right" : "left", yanchor: vertical && end ? "top" : "bottom",
         font: { size: 10, color: colour("--soft") } });
     });
     return { shapes, annotations, left };
@@ -107,9 +113,9 @@
     const found = marks(chart, !percentiles, range, view.log);
     const share = axis(percentiles ? "percentile" : "share of samples", percentiles ? "log" : "linear",
       percentiles ? { tickvals: tails.map((p) => 1 / (1 - p)), ticktext: tails.map((p) => `${+(p * 100).toFixed(4)}`) } : { range: [0, 1.01], tickformat: ".0%" });
-    const measured = axis(unit, type, { range, ...(view.log ? logTicks(range) : {}) });
+    const measured = axis(unit, type, { range, ...(view.log ? logTicks(range, percentiles ? undefined : room(view)) : {}) });
     const notes = chart.lines.filter((l) => l.zeros > 0 && view.log).map((l) => `${l.name || "all"}: ${+(l.zeros * 100).toFixed(2)} % of the values are 0 and lie on the edge.`);
-    if (found.left.length) notes.push(`Outside the chart: ${found.left.join("; ")}.`);
+    if (found.left.length) notes.push(`Without a label in the chart, or outside of it: ${found.left.join("; ")}.`);
     return [traces, layout(percentiles ? share : measured, percentiles ? measured : share, { shapes: found.shapes, annotations: found.annotations }), notes];
   }
 
@@ -186,9 +192,10 @@
     const chart = byId.get(figure.id), plot = figure.querySelector(".plot");
     if (!chart || !kinds[chart.type]) return;
     figure.view ||= { kind: chart.percentiles ? "percentiles" : "ecdf", log: true, ...kinds[chart.type].view };
+    figure.view.width = plot.clientWidth;
     const [traces, shape, notes] = kinds[chart.type].draw(chart, figure.view);
     const entries = traces.filter((t) => t.showlegend !== false && t.name), longest = Math.max(...entries.map((t) => t.name.length), 1);
-    const across = Math.max(1, Math.floor(plot.clientWidth / (longest * 6.2 + 50))), rows = entries.length < 2 ? 0 : Math.ceil(entries.length / across);
+    const across = Math.max(1, Math.floor((plot.clientWidth - 90) / (longest * 6.2 + 50))), rows = entries.length < 2 ? 0 : Math.ceil(entries.length / across);
     shape.showlegend = rows > 0;
     const height = (shape.height || 330) + (plot.clientWidth < 480 ? 29 : 21) * rows;
     Plotly.react(plot, traces, { ...shape, height }, { responsive: true, displaylogo: false, displayModeBar: false });
@@ -267,7 +274,7 @@
   }, { rootMargin: "400px" });
   document.querySelectorAll(".charts[data-src]").forEach((container) => near.observe(container));
 
-  window.kxbench = { kinds, byId, draw, colour, palette, faint, safe, axis, layout, logRange, logTicks, linearRange, scales, dashes, symbols };
+  window.kxbench = { kinds, byId, draw, colour, palette, faint, safe, axis, layout, logRange, logTicks, room, linearRange, scales, dashes, symbols };
   const figures = [...document.querySelectorAll(".chart")];
   figures.forEach((figure) => seen.observe(figure));
   /* The rest of the open ones while the page is idle, so that they are there when it is scrolled fast. */

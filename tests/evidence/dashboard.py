@@ -9,6 +9,7 @@ byte to the answer's last, over loopback, by one asker; the server is a process 
 
 import argparse
 import http.client
+import itertools
 import json
 import os
 import platform
@@ -19,20 +20,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 
+from results.curves import RATE
 from results.history import briefs
 from results.judgements import SERIES, identity
 from results.store import Store
-from tests.results.made_up import a_cell, some
+from tests.results.made_up import PARENT, a_cell, some
 from vocabulary import Outcome, RunRecord, RunState
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS, KINDS, BLOCKS, MACHINES = ("process", "kylinx"), ("fork", "pipe", "exec", "redis"), 6, 4
+FAMILIES = ("fork", "ipc", "redis")  # of those kinds
 METRICS = ("parent", "child", "total", "one_way", "latency")
 STEP_S = 1800.0
 BEGAN_S = 1_700_000_000.0
@@ -89,15 +93,9 @@ def make(directory: Path, runs: int) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     ids = run_ids(runs)
     with Store.open(file) as store:
-        for number, run_id in enumerate(ids):
-            if number < runs - 1:
-                continue
-            store.create_run(a_run(run_id, number))
-            for index, (kind, case) in enumerate(cases()):
-                for place, target in enumerate(TARGETS):
-                    drawn = np.random.default_rng(index).lognormal(11, 0.1, 500)
-                    cell = a_cell(1000 + index * 2 + place, {}, kind=kind, case=case, target=target, block=0)
-                    store.add_cell(run_id, cell, [some(drawn)])
+        for number in range(runs - sampled(runs), runs):
+            store.create_run(a_run(ids[number], number))
+            _add_cells(store, ids[number])
         with store.writing("series") as connection:
             connection.execute(SERIES.insert(), [{**one, "identity": identity(one)} for one in all_series()])
     with sqlite3.connect(file) as db:
@@ -108,11 +106,29 @@ def make(directory: Path, runs: int) -> Path:
     return file
 
 
+def sampled(runs: int) -> int:
+    """How many of the newest runs have samples, for the charts that are drawn of them."""
+    return min(20, max(1, runs // 2))
+
+
+def _add_cells(store: Store, run_id: str) -> None:
+    """With 500 samples each; Redis at four rates."""
+    latency = replace(PARENT, name="latency")
+    every = [(block, t, kind, case) for block in range(BLOCKS) for t in TARGETS for kind, case in cases()]
+    for index, (block, target, kind, case) in enumerate(every):
+        drawn = np.random.default_rng(index).lognormal(11, 0.1, 500)
+        series = [some(drawn)]
+        if kind == "redis":
+            series = [some(drawn * rate, latency, labels={RATE: rate * 10_000}) for rate in (1, 2, 3, 4)]
+        cell = a_cell(index, {}, kind=kind, case=case, target=target, block=block)
+        store.add_cell(run_id, cell, series)
+
+
 def _insert_runs(db: sqlite3.Connection, ids: list[str]) -> None:
     from results.tables import run_row, to_json
 
     def runs() -> Iterator[dict[str, Any]]:
-        for number, run_id in enumerate(ids[:-1]):
+        for number, run_id in enumerate(ids[: -sampled(len(ids))]):
             row = run_row(a_run(run_id, number))
             yield {k: to_json(v) if isinstance(v, (dict, list)) else v for k, v in row.items()} | {
                 "judged_s": 1.0
@@ -125,7 +141,7 @@ def _insert_runs(db: sqlite3.Connection, ids: list[str]) -> None:
             for target in TARGETS
             for kind, case in cases_
         ]
-        for number, run_id in enumerate(ids[:-1]):
+        for number, run_id in enumerate(ids[: -sampled(len(ids))]):
             for index, (block, target, kind, case) in enumerate(every):
                 outcome = Outcome.NOISY if (number + index) % 97 == 0 else Outcome.OK
                 yield (
@@ -243,6 +259,15 @@ def pages(
         number, _target = chance.choice([one for one in series if not ratio or one[1] == "kylinx"])
         return f"/trends/{number}" + ("?against=process" if ratio else "")
 
+    newest = ids[: sampled(len(ids))]  # those with samples
+    charts = [(run, family) for run in newest for family in FAMILIES]
+    chance.shuffle(charts)
+    drawn = itertools.cycle(charts)
+
+    def compared(*families: str) -> str:
+        a, b = chance.sample(newest, 2)
+        return f"/api/v1/compare/charts?a={a}&b={b}&family={chance.choice(families)}"
+
     return {
         "Overview": lambda: f"/?plan=nightly&before={BEGAN_S + chance.randrange(2, len(ids)) * STEP_S}",
         "Run": lambda: f"/runs/{chance.choice(ids)}",
@@ -257,6 +282,10 @@ def pages(
             trend(False).replace("/trends", "/api/v1/trends")
             + f"/chart?since={BEGAN_S + len(ids) * STEP_S * 0.9:.0f}&until={BEGAN_S + len(ids) * STEP_S:.0f}"
         ),
+        "Trend, its change points": lambda: trend(False) + "?whole=true",
+        "Charts of a run": lambda: "/api/v1/runs/{}/charts?family={}".format(*next(drawn)),
+        "ECDFs, two runs": lambda: compared("fork", "ipc"),
+        "Latency by rate, two runs": lambda: compared("redis"),
         "Systems": lambda: f"/systems?x={chance.random()}",
         "API: runs": lambda: (
             f"/api/v1/runs?most=100&before_s={BEGAN_S + chance.randrange(2, len(ids)) * STEP_S}"

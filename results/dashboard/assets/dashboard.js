@@ -1,7 +1,7 @@
 "use strict";
 /* What the dashboard's pages add to charts.js: trends, ratios, progress of a run, the filter of long lists. */
 (() => {
-  const { kinds, byId, draw, colour, palette, faint, safe, axis, layout, logRange, logTicks, linearRange, scales, symbols } = window.kxbench;
+  const { kinds, byId, draw, colour, palette, faint, safe, axis, layout, logRange, logTicks, room, linearRange, scales, symbols } = window.kxbench;
 
   /* Every figure's caption is said in full, and so is what a chart says in colour: shapes and words as well. */
   for (const figure of document.querySelectorAll(".chart")) {
@@ -9,12 +9,39 @@
     if (chart && note && !note.textContent) note.textContent = chart.note;
   }
 
+  /* plotly knows no time zones: it is given, and gives, UTC as the tables have it. */
+  const utc = (milliseconds) => new Date(milliseconds).toISOString().slice(0, -1);
+  const fromUtc = (text) => Date.parse(String(text).length > 10 ? `${String(text).replace(" ", "T")}Z` : text);
+
+  /* Change points as upright lines in the colour of their verdict; one label for those that are too close together for their own. */
+  function changeLines(chart, inOrder, view) {
+    const times = chart.lines.flatMap((line) => line.t), last = inOrder ? Math.max(...chart.lines.map((line) => line.t.length)) : Math.max(...times), first = inOrder ? 0 : Math.min(...times);
+    const [low, high] = view.range && !inOrder ? view.range.map(fromUtc) : view.range || [first, last];
+    const found = chart.changes.flatMap((change) => {
+      const line = chart.lines.find((l) => l.machine === change.machine), i = line ? line.t.findIndex((t) => t >= change.t) : -1;
+      const at = inOrder ? i + 0.5 : change.t;
+      return i < 0 || at < low || at > high ? [] : [{ ...change, at }];
+    }).sort((one, other) => one.at - other.at);
+    const groups = [];
+    for (const change of found) {
+      const group = groups.at(-1);
+      if (group && change.at - group[0].at < ((high - low) * 26) / Math.max(200, view.width || 0)) group.push(change);
+      else groups.push([change]);
+    }
+    const shade = { better: colour("--good"), worse: colour("--bad") }, place = (at) => (inOrder ? at : utc(at));
+    return {
+      shapes: found.map((change) => ({ type: "line", xref: "x", yref: "paper", x0: place(change.at), x1: place(change.at), y0: 0, y1: 1, line: { color: shade[change.verdict] || colour("--soft"), width: 2, dash: "dash" } })),
+      annotations: groups.map((group) => ({ xref: "x", yref: "paper", x: place(group[0].at), y: 0.02, text: `${safe(group[0].text)} ${group[0].verdict === "same" ? "changed" : group[0].verdict}` + (group.length > 1 ? `, and ${group.length - 1} more` : ""), showarrow: false, textangle: -90,
+        xanchor: "right", yanchor: "bottom", font: { size: 11, color: colour("--ink") } })),
+    };
+  }
+
   /* Trends: each machine a line with its interval; dots are single deployments; change points are upright lines. */
   function trend(chart, view) {
     const colours = palette(), traces = [], notes = [], inOrder = view.x === "order";
     const every = chart.lines.flatMap((l) => [...l.y, ...l.low, ...l.high, ...l.dots.map((d) => d[1])]).filter((v) => v !== null);
     const range = view.log ? logRange(chart.ratio ? [...every, 1] : every, []) : linearRange(chart.ratio ? [...every, 1] : every);
-    const place = (line, i) => (inOrder ? i + 1 : new Date(line.t[i]));
+    const place = (line, i) => (inOrder ? i + 1 : utc(line.t[i]));
     chart.lines.forEach((line, number) => {
       const shade = colours[number % colours.length], name = safe(line.name), group = `m${number}`, xs = line.t.map((_, i) => place(line, i));
       const known = xs.map((_, i) => i).filter((i) => line.low[i] !== null && line.high[i] !== null);
@@ -23,7 +50,7 @@
           mode: "lines", line: { width: 0 }, fill: "toself", fillcolor: faint(shade, 0.2), hoverinfo: "skip", showlegend: false, legendgroup: group });
       }
       if (line.dots.length && !inOrder) {
-        traces.push({ x: line.dots.map((d) => new Date(d[0])), y: line.dots.map((d) => d[1]), mode: "markers", marker: { size: 4, color: faint(shade, 0.45) }, hoverinfo: "skip", showlegend: false, legendgroup: group });
+        traces.push({ x: line.dots.map((d) => utc(d[0])), y: line.dots.map((d) => d[1]), mode: "markers", marker: { size: 4, color: faint(shade, 0.45) }, hoverinfo: "skip", showlegend: false, legendgroup: group });
       }
       const few = line.t.length <= 120;
       traces.push({ x: xs, y: line.y, mode: few ? "lines+markers" : "lines", name, legendgroup: group, line: { color: shade, width: 2 }, marker: { size: 7, color: shade, symbol: symbols[number % symbols.length] },
@@ -32,17 +59,10 @@
         hovertemplate: `%{y:.4~g} ${safe(chart.unit)} (%{customdata[2]})<br>run %{customdata[0]}<br>commit %{customdata[1]}<extra>${line.together > 1 ? `median of ${line.together} runs` : ""}</extra>` });
       if (line.together > 1) notes.push(`${line.name}: ${line.count} runs, ${line.together} drawn as one: their median, and a band from the least to the most. Zoom in to see each.`);
     });
-    const shapes = [], annotations = [];
-    for (const change of chart.changes) {
-      const line = chart.lines.find((l) => l.machine === change.machine), i = line ? line.t.findIndex((t) => t >= change.t) : -1;
-      if (i < 0) continue;
-      const x = inOrder ? i + 0.5 : new Date(change.t);
-      shapes.push({ type: "line", xref: "x", yref: "paper", x0: x, x1: x, y0: 0, y1: 1, line: { color: colour("--warn-line"), width: 2, dash: "dash" } });
-      annotations.push({ xref: "x", yref: "paper", x, y: 1, text: safe(change.text), showarrow: false, textangle: -90, xanchor: "right", yanchor: "top", font: { size: 11, color: colour("--soft") } });
-    }
+    const { shapes, annotations } = changeLines(chart, inOrder, view);
     if (chart.ratio) shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, yref: "y", y0: 1, y1: 1, line: { color: colour("--soft"), width: 1.5, dash: "dot" } });
     const title = chart.ratio ? "ratio" : chart.unit || "value";
-    const across = axis(inOrder ? "run, in order" : "", inOrder ? "linear" : "date", { rangeslider: { visible: chart.lines.some((l) => l.count > 20), thickness: 0.08 }, ...(view.range ? { range: view.range } : {}) });
+    const across = axis(inOrder ? "run, in order" : "time, UTC", inOrder ? "linear" : "date", { rangeslider: { visible: chart.lines.some((l) => l.count > 20), thickness: 0.08 }, ...(view.range ? { range: view.range } : {}) });
     const shape = layout(across, axis(`${title}${view.log ? "" : ", from zero"}`, view.log ? "log" : "linear", { range, fixedrange: true, ...(view.log ? logTicks(range) : {}) }), { shapes, annotations, height: 420, dragmode: "zoom" });
     return [traces, shape, notes];
   }
@@ -69,7 +89,7 @@
       else {
         const line = chart.lines[0], shownEach = line.together, index = Math.max(0, line.t.length - Math.ceil(Number(view.span) / shownEach));
         const since = line.t[index];
-        view.range = view.x === "order" ? [index + 0.5, line.t.length + 0.5] : [new Date(since - (newest - since) * 0.02), new Date(newest + (newest - since) * 0.02)];
+        view.range = view.x === "order" ? [index + 0.5, line.t.length + 0.5] : [utc(since - (newest - since) * 0.02), utc(newest + (newest - since) * 0.02)];
         draw(figure);
         apply(since, newest);
       }
@@ -83,7 +103,7 @@
       clearTimeout(waiting);
       waiting = setTimeout(() => {
         if (low === undefined) { view.range = undefined; apply(null, null); }
-        else { view.range = [low, high]; apply(new Date(low).getTime(), new Date(high).getTime()); }
+        else { view.range = [low, high]; apply(fromUtc(low), fromUtc(high)); }
       }, 250);
     });
   }
@@ -92,9 +112,13 @@
   /* Ratios with their intervals, one a row. */
   function ratios(chart, view) {
     const order = [...chart.rows].reverse(), shades = { better: colour("--good"), worse: colour("--bad"), same: colour("--soft"), unjudged: colour("--soft") };
-    const marks = { better: "triangle-left", worse: "triangle-right", same: "circle", unjudged: "circle-open" };
-    const wide = Math.max(320, document.body.clientWidth), cut = wide < 640 ? 22 : 64;
-    const label = (row) => safe(row.name.length > cut ? `${row.name.slice(0, cut - 1)}…` : row.name);
+    const marks = { better: "triangle-up", worse: "triangle-down", same: "circle", unjudged: "circle-open" };
+    const narrow = view.width < 560; /* two short lines instead of one; names are told apart at both ends */
+    const short = (text, most) => safe(text.length > most ? `${text.slice(0, Math.ceil(most / 2))}…${text.slice(-Math.floor(most / 2))}` : text);
+    const label = ({ name }) => {
+      const [what, ...rest] = name.split(" · ");
+      return narrow ? [what, rest.join(" · ")].filter(Boolean).map((text) => short(text, 24)).join("<br>") : short(name, 72);
+    };
     const names = order.map((row, i) => i);
     const traces = ["better", "worse", "same", "unjudged"].map((verdict) => {
       const rows = order.map((row, i) => [row, i]).filter(([row]) => row.verdict === verdict);
@@ -106,9 +130,10 @@
     const every = chart.rows.flatMap((r) => [r.ratio, r.low, r.high]).filter((v) => v !== null && v > 0);
     const range = view.log ? logRange([...every, 1], []) : linearRange([...every, 1]);
     const one = { type: "line", xref: "x", x0: 1, x1: 1, yref: "paper", y0: 0, y1: 1, line: { color: colour("--soft"), width: 1.5, dash: "dash" } };
-    const x = axis(`ratio${view.log ? "" : ", from zero"}`, view.log ? "log" : "linear", { range, side: "top", ...(view.log ? logTicks(range) : {}) });
-    const y = axis("", "linear", { tickvals: names, ticktext: order.map(label), range: [-0.7, order.length - 0.3], automargin: true, tickfont: { size: 11 }, zeroline: false });
-    return [traces, layout(x, y, { shapes: [one], height: 120 + 21 * order.length, margin: { l: 56, r: 16, t: 52, b: 12 } }), []];
+    const x = axis(`ratio${view.log ? "" : ", from zero"}`, view.log ? "log" : "linear", { range, side: "top", ...(view.log ? logTicks(range, narrow ? 4 : room(view) / 2) : {}) });
+    const y = axis("", "linear", { tickvals: names, ticktext: order.map(label), range: [-0.7, order.length - 0.3], automargin: true, tickfont: { size: narrow ? 10 : 11 }, zeroline: false });
+    const top = layout(x, y, {}).legend; /* above the rows: there may be many */
+    return [traces, layout(x, y, { shapes: [one], height: 130 + (narrow ? 31 : 21) * order.length, margin: { l: 56, r: 16, t: 84, b: 12 }, legend: { ...top, y: 1, yanchor: "top" } }), []];
   }
   kinds.ratios = { draw: ratios, choices: () => scales };
   document.querySelectorAll(".chart:not([data-drawn])").forEach((figure) => { if (["trend", "ratios"].includes(byId.get(figure.id)?.type)) draw(figure); });

@@ -29,6 +29,10 @@ FLAGS = [
 ]
 
 
+VERDICTS_CUT = """() => [...document.querySelectorAll('table .verdict')].filter((e) => {
+  const box = e.closest('.scroll').getBoundingClientRect(), own = e.getBoundingClientRect();
+  return own.width && own.right > box.right + 1;
+}).map((e) => e.closest('tr').textContent.slice(0, 80))"""
 UNNAMED = """() => {
   const named = (e) => e.getAttribute('aria-label') || e.textContent.trim()
     || e.labels?.[0]?.textContent.trim() || (e.getAttribute('aria-labelledby') || '').split(' ')
@@ -64,11 +68,14 @@ def url(copy: Path) -> Iterator[str]:
 
 
 class Shown:
-    """A page, with what its console said and what it asked of others."""
+    """A page, with what its console said and what it asked of others; far from UTC."""
 
     def __init__(self, browser: Browser, wide: int = 1280, dark: bool = False) -> None:
-        scheme = "dark" if dark else "light"
-        self.page: Page = browser.new_page(viewport={"width": wide, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+        self.page: Page = browser.new_page(
+            viewport={"width": wide, "height": 900},
+            color_scheme="dark" if dark else "light",
+            timezone_id="America/New_York",
+        )
         self.said: list[str] = []
         self.asked: list[str] = []
         self.page.on("console", lambda message: self.said.append(message.text))
@@ -128,10 +135,36 @@ def test_every_page_is_drawn_and_fits(
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, kind)
         ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert (sum(map(int, re.findall(r"\d+", ground)[:3])) < 200) == dark
+        cut = page.evaluate(VERDICTS_CUT) if wide > 1000 else []
+        assert cut == [], (name, kind)
         shown.picture(f"{name}-{kind}", tmp_path)
     assert shown.said == []
     assert all(address.startswith((url, "data:", "blob:")) for address in shown.asked)
     shown.page.close()
+
+
+CLUSTERED = """() => {
+  const figure = document.querySelector('.chart'), { byId, draw } = window.kxbench;
+  const chart = byId.get(figure.id), [line] = chart.lines, [first, last] = [line.t[0], line.t.at(-1)];
+  const one = { machine: line.machine, verdict: 'worse' };
+  const change = (share) => ({ ...one, t: first + share * (last - first), text: `${share}×` });
+  line.t = [0, 0.5, 0.505, 0.51, 1].map((share) => first + share * (last - first));
+  for (const name of ['y', 'low', 'high', 'run', 'commit']) line[name] = Array(5).fill(line[name][0]);
+  byId.set(figure.id, { ...chart, changes: [0.5, 0.505, 0.51, 1].map(change) });
+  draw(figure);
+  const { shapes, annotations } = figure.querySelector('.plot').layout;
+  return [shapes.length, annotations.map((a) => a.text)];
+}"""
+
+
+def test_change_points_close_together_share_a_label(browser: Browser, url: str) -> None:
+    shown = Shown(browser)
+    page = shown.open(trend(url, shown.page))
+    shown.drawn()
+    lines, labels = page.evaluate(CLUSTERED)
+    assert lines == 4
+    assert labels == ["0.5× worse, and 2 more", "1× worse"]
+    page.close()
 
 
 def test_the_keyboard_reaches_everything(browser: Browser, url: str) -> None:
@@ -229,6 +262,9 @@ def test_zooming_a_trend_and_finding_a_series(browser: Browser, url: str) -> Non
     plot = "document.querySelector('.chart .plot')"
     zero = page.evaluate(f"{plot}.layout.yaxis.range[0]")
     assert zero <= 0 and "from zero" in page.evaluate(f"{plot}.layout.yaxis.title.text")
+    started = page.locator("#points").locator("..").locator("tbody tr td").first.inner_text()
+    drawn = page.evaluate(f"{plot}.data.find((trace) => trace.name || trace.error_y).x.at(-1)")
+    assert started == f"{drawn[:10]} {drawn[11:19]} UTC"  # the axis and the table tell the same time
     whole = page.evaluate(f"{plot}.layout.xaxis.range")
     box = page.locator(".plot .nsewdrag").first.bounding_box()
     assert box

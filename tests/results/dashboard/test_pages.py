@@ -9,6 +9,7 @@ import pytest
 
 from bench.judged import judge_what_is_not
 from results.dashboard.source import Source
+from results.dashboard.trends import chart_of, machines_of, trend_of
 from results.judgements import judgement_of
 from results.store import Store
 from tests.results.dashboard.made import BEFORE, LATEST, Client, Page
@@ -104,8 +105,6 @@ def test_a_trend_has_each_run_with_its_interval(client: Client, source: Source) 
 
 
 def test_many_runs_are_drawn_together_and_say_so(source: Source) -> None:
-    from results.dashboard.trends import chart_of, trend_of
-
     number = series_id(source, "parent", "process")
     trend = trend_of(source, number)
     [line] = chart_of(source, trend, most=1)["lines"]
@@ -113,6 +112,15 @@ def test_many_runs_are_drawn_together_and_say_so(source: Source) -> None:
     assert line["together"] == 2 and line["count"] == 2
     low, high = (round(bound * trend.unit.size, 0) for bound in (line["low"][0], line["high"][0]))
     assert low == pytest.approx(min(each), rel=1e-3) and high == pytest.approx(max(each), rel=1e-3)
+
+
+def test_machines_of_the_same_name_are_told_apart(source: Source, store: Store) -> None:
+    run = store.run(BEFORE)
+    store.update_run(replace(run, environment={**run.environment, "fingerprint": "another-setting"}))
+    trend = trend_of(source, series_id(source, "parent", "process"))
+    names = machines_of(source, trend)
+    assert len(names) == 2 and len(set(names.values())) == 2
+    assert names["another-setting"].endswith("(anothe)")
 
 
 def test_systems_say_what_was_verified_and_by_which_run(client: Client) -> None:

@@ -54,11 +54,24 @@ def test_verdicts_are_shown_with_figure_interval_and_claim(client: Client, store
     keep_verdict(store, Verdict(LATEST, "claims", 1.0, 0, {"claims": [CLAIM, cannot]}))
     overview = Page(client.get("/").text).text
     assert "Gate against main@3: regression" in overview
-    assert "at most 1.3× 1.30× 0.61× (0.55–0.68×) holds" in overview
+    assert "holds at most 1.3× 0.61× (0.55–0.68×) 1.30×" in overview
     assert "1 claims that could not be measured" in overview and "no such target" in overview
     run = Page(client.get(f"/runs/{LATEST}").text).text
     assert "regression 1.20× (1.15–1.25×) 50.0 µs 60.0 µs three things say so" in run
-    assert "1 metrics are the same" in run
+    assert "The gate against main@3: regression. Metrics: 1 regression, 1 same." in run
+
+
+def test_what_the_gate_cannot_tell_is_folded_away_and_none_is_missing(client: Client, store: Store) -> None:
+    unclear = METRIC | {"finding": "inconclusive", "ratio": None, "why": "too few deployments"}
+    told = {"decision": "inconclusive", "metrics": [unclear] * 60}
+    keep_verdict(store, Verdict(LATEST, "gate", 1.0, 3, told))
+    html = client.get(f"/runs/{LATEST}").text
+    gate = html[html.index('<section id="gate"') :]
+    summary = gate.index("60 inconclusive, each with why")
+    assert gate[summary:].count("too few deployments") == 60
+    assert "too few deployments" not in gate[:summary]
+    assert "no interval" not in gate[summary : gate.index("</details>")]  # there is no ratio either
+    assert 'href="#gate"' in html and f'href="/runs/{LATEST}#gate"' in client.get("/").text
 
 
 def test_reports_of_another_form_do_no_harm(client: Client, store: Store) -> None:
