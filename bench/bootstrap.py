@@ -143,8 +143,15 @@ def alone() -> Iterator[None]:
     """One set-up of this tree at a time: two would take the environment away under one another. Whom a killed
     set-up has left at work (pip) keeps the others out too."""
     global _alone
-    (ROOT / "build").mkdir(exist_ok=True)
-    with (ROOT / "build" / "setup.lock").open("w") as lock:
+    try:
+        (ROOT / "build").mkdir(exist_ok=True)
+        lock = (ROOT / "build" / "setup.lock").open("w")
+    except OSError as error:
+        raise SetupError(
+            f"something is missing, and this tree cannot be set up by this user: {error}",
+            "run the same command as its owner or as root (with sudo)",
+        ) from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -143,6 +143,14 @@ def test_two_set_ups_take_turns(tmp_path: Path) -> None:
     assert told.count("another set-up of this tree is going on") == 1
 
 
+def test_a_tree_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "build").touch()
+    monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
+    with pytest.raises(bootstrap.SetupError, match="cannot be set up by this user") as told, bootstrap.alone():
+        pass
+    assert "sudo" in told.value.remedy
+
+
 def test_what_a_killed_set_up_left_at_work_keeps_others_out(tmp_path: Path) -> None:
     code = SETS_UP.replace('"0.3"', '"2"')
     with subprocess.Popen(["/usr/bin/python3", "-c", code, str(tmp_path)], cwd=ROOT) as killed:

@@ -30,17 +30,25 @@ static volatile int *end_code; /* shared: what the first process to fail exits w
 static cpu_set_t allowed;
 
 /* Ends the process: async-signal-safe, and without exit handlers, for a child shares the parent's. */
+/* The first to fail says why: to take its channel away makes the peer fail too, of another cause. Returns the code of
+ * them all; is_first: it is this one's. */
+static int claim_end(int code, bool *is_first)
+{
+	int taken = 0;
+
+	*is_first = !end_code || __atomic_compare_exchange_n(end_code, &taken, code, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	return *is_first ? code : taken;
+}
+
 _Noreturn void micro_leave(int code)
 {
 	pid_t owner = micro.cleanup_owner;
-	int none = 0;
+	bool is_first;
 	sigset_t all;
 
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL); /* the peer's end is no reason to stop half-way */
-	/* The first to fail says with what: to take its channel away makes the peer fail too, of another cause. */
-	if (end_code && !__atomic_compare_exchange_n(end_code, &none, code, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-		code = none;
+	code = claim_end(code, &is_first);
 	/* The owner's, or an orphan's whose owner was killed. */
 	if (micro.cleanup && (owner == getpid() || owner != getppid())) {
 		void (*cleanup)(void) = micro.cleanup;
@@ -57,13 +65,17 @@ static _Noreturn void die_with(int code, const char *prefix, const char *format,
 {
 	char line[512];
 	int used = snprintf(line, sizeof(line) - 1, "%s: %s", micro.program ? micro.program : "micro", prefix);
+	ssize_t written = 0;
+	bool is_first;
 
 	used += vsnprintf(line + used, sizeof(line) - 1 - (size_t)used, format, arguments);
 	if (used > (int)sizeof(line) - 2)
 		used = (int)sizeof(line) - 2;
 	line[used++] = '\n';
-	if (write(STDERR_FILENO, line, (size_t)used) < 0)
-		code = MICRO_FAILED;
+	code = claim_end(code, &is_first);
+	if (is_first)
+		written = write(STDERR_FILENO, line, (size_t)used);
+	(void)written; /* the code tells as well */
 	micro_leave(code);
 }
 
