@@ -146,7 +146,10 @@ def test_two_set_ups_take_turns(tmp_path: Path) -> None:
 def test_a_tree_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "build").touch()
     monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
-    with pytest.raises(bootstrap.SetupError, match="cannot be set up by this user") as told, bootstrap.alone():
+    with (
+        pytest.raises(bootstrap.SetupError, match="cannot be set up by this user") as told,
+        bootstrap.alone(),
+    ):
         pass
     assert "sudo" in told.value.remedy
 
