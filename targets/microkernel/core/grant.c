@@ -47,7 +47,6 @@ int grant_lend(struct task *lender, struct task *borrower)
 {
 	u32 protection = lender->frame.r[9] & (MK_PAGE - 1), va = lender->frame.r[9] - protection, pages = lender->frame.r[10];
 	struct grant *g;
-	u32 revoked = 0;
 	int error;
 
 	if ((protection != MK_READ && protection != (MK_READ | MK_WRITE)) || pages > MK_GRANT_PAGES || !space_range(va, pages))
@@ -56,8 +55,6 @@ int grant_lend(struct task *lender, struct task *borrower)
 		return MK_EADDRESS;
 	if (!space_free(borrower->space, borrower->window, pages))
 		return MK_EBUSY;
-	while (lender->lent && grant_revoke(lender, &revoked) == AGAIN)
-		;
 	g = object_make(FREE);
 	if (!g)
 		return MK_EMEMORY;
@@ -104,19 +101,18 @@ static bool take_back(const struct grant *g, u32 offset)
 	return true;
 }
 
-/* -> pages taken back, *done of them before. */
-int grant_revoke(struct task *lender, u32 *done)
+int grant_revoke(struct task *lender)
 {
 	struct grant *g = lender->lent;
 
 	if (!g)
-		return (int)*done;
+		return 0;
 	for (u32 i = 0; i < g->pages; i++)
-		if (take_back(g, i * MK_PAGE) && ++*done && cpu_interrupted())
+		if (take_back(g, i * MK_PAGE) && ++g->taken && cpu_interrupted())
 			return AGAIN;
 	g->lender = NULL;
 	lender->lent = NULL;
-	return (int)*done;
+	return (int)g->taken;
 }
 
 /* Of a space that ends, which has unmapped them or will. */

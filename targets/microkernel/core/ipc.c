@@ -83,6 +83,8 @@ int ipc_send(struct task *t, bool calls)
 		return error;
 	if (!tag_valid(t->frame.r[1]))
 		return MK_EARGUMENT;
+	if (t->lent && t->frame.r[1] & MK_TAG_GRANT && grant_revoke(t) == AGAIN)
+		return task_repeat(t);
 	t->calls = calls;
 	if (calls)
 		t->token = (t->token + MK_TASKS) & 0x7fffffff;

@@ -87,7 +87,7 @@ struct grant {
 	struct task *lender;      /* NULL: gone, or took it back */
 	struct space *borrower;
 	u32 va, pages, token;     /* in the borrower */
-	u32 lent_va;              /* in the lender */
+	u32 lent_va, taken;       /* in the lender; pages that it took back */
 };
 
 /* ---- Tasks ---- */
@@ -196,7 +196,7 @@ void space_activate(struct space *s);
 /* grant.c */
 int grant_lend(struct task *lender, struct task *borrower);
 void grant_end(struct space *borrower, u32 token); /* replied: the window is empty again */
-int grant_revoke(struct task *lender, u32 *done);
+int grant_revoke(struct task *lender); /* -> pages taken back, or AGAIN */
 void grants_forget(struct space *borrower);
 bool grant_in(struct space *borrower, u32 va); /* lent to it is the page there */
 

@@ -74,9 +74,9 @@ CALL(reply_receive)
 
 CALL(revoke)
 {
-	u32 done = r[12] >> 8;
+	int taken = grant_revoke(t);
 
-	return go_on(t, &done, grant_revoke(t, &done));
+	return taken == AGAIN ? task_repeat(t) : taken;
 }
 
 ON(notify, port, PORT, MK_RIGHT_SEND, (port_notify(o, r[1]), 0))

@@ -4,10 +4,10 @@
  * Arguments are in r0..r11, results too; all registers that a call does not name as results are kept. r0 returns 0 or more,
  * or a negative MK_E*. A call with bad arguments changes nothing.
  *
- * Calls over pages (MK_MAP, MK_UNMAP, MK_MOVE, MK_DEVICE_MAP, MK_REVOKE) look at interrupts after each page. Where one waits, the
+ * Calls over pages (MK_MAP, MK_UNMAP, MK_MOVE, MK_DEVICE_MAP; MK_REVOKE) look at interrupts after each page. Where one waits, the
  * task is set back to its svc and makes the call again afterwards: how far it came is in place of the time-out, which is 0 at
- * first. They look at all their pages before they change any, so MK_EADDRESS and MK_EMEMORY change nothing, unless another task
- * took an address or the memory between: then the pages before stay changed, as others may see them half way too.
+ * first. The first four look at all their pages before they change any, so MK_EADDRESS and MK_EMEMORY change nothing, unless another
+ * task took an address or the memory between: then the pages before stay changed, as others may see them half way too.
  *
  * A handle is an index into the table of the caller's space: an object of the kernel and what may be done with it. Nothing
  * else names a kernel object, so what a space has no handle for it cannot reach. */
@@ -101,7 +101,7 @@
 #define MK_TAG_WORDS 0xfu     /* 0..MK_WORDS */
 #define MK_TAG_HANDLE 0x10u   /* word 9 is a handle: the receiver gets one of the same object and rights */
 #define MK_TAG_GRANT 0x20u    /* calls only; word 7 is a page's address | MK_READ or MK_READ|MK_WRITE, word 8 pages: lent
-                               * to the receiver, in its window, until its reply */
+                               * to the receiver, in its window, until its reply. First MK_REVOKE is done */
 #define MK_TAG_NOTIFIED 0x40u /* set by the kernel: word 0 is the bits */
 #define MK_TAG(label, words) ((unsigned)(label) << 16 | (words))
 #define MK_LABEL(tag) ((tag) >> 16)

@@ -217,7 +217,11 @@ static void lend_and_take_back(void)
 		m.word[7] = (unsigned)pages | MK_READ | MK_WRITE;
 		m.word[8] = MK_GRANT_PAGES;
 		IS(mk_call(port, &m, 50), MK_ETIMEOUT);
-		IS(mk_revoke(), MK_GRANT_PAGES);
+		if (i % 2)
+			IS(mk_revoke(), MK_GRANT_PAGES);
+		else
+			IS(mk_call(port, &m, 50), MK_ETIMEOUT); /* takes them back first; nobody receives it */
+		IS(mk_revoke(), 0);
 		mk_sleep(1100);
 	}
 	end(task);
