@@ -66,6 +66,7 @@ def gate(
     from bench.stored import opened
     from results.baselines import Verdict, keep_verdict
 
+    demand_one_output(json, markdown_to, junit_to, sarif_to, json_to)
     if not baseline:
         raise UsageError(
             "a gate needs a baseline", remedy="--baseline NAME, RUN or COMMIT; see baseline list"
@@ -93,6 +94,14 @@ def _as_text(report: Any) -> str:
     import json
 
     return json.dumps(report.as_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def demand_one_output(json: bool, *files: Path | None) -> None:
+    """Raises UsageError: two reports on standard output are neither."""
+    if files.count(Path("-")) + json > 1:
+        raise UsageError(
+            "more than one report on standard output", remedy="one of --json and '-'; files for the others"
+        )
 
 
 def write(path: Path, text: str) -> None:

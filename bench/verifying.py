@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bench.console import RunProgress, print_json, working
-from bench.gates import JsonOption, StoreOption, write
+from bench.gates import JsonOption, StoreOption, demand_one_output, write
 from vocabulary import UsageError
 
 
@@ -46,6 +46,7 @@ def verify(
     from bench.stored import opened
     from results.baselines import Verdict, keep_verdict
 
+    demand_one_output(json, markdown_to)
     chosen = load(claims or [])
     if measure and run != "latest":
         raise UsageError("--measure makes a run of its own", remedy=f"leave out {run}, or --measure")

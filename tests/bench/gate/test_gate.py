@@ -366,6 +366,12 @@ def test_corrupt_and_newer_stores(kxbench: Kxbench, tmp_path: Path) -> None:
     assert done.code == 6 and "newer" in done.err
 
 
+def test_two_reports_on_standard_output_are_refused(kxbench: Kxbench) -> None:
+    for words in (("gate", "--baseline", "main", "--junit", "-"), ("verify",)):
+        done = kxbench(*words, "--markdown", "-", "--json")
+        assert done.code == 2 and "more than one report" in done.err and not done.out
+
+
 @pytest.mark.usefixtures("base")
 def test_a_report_that_cannot_be_written(store: Store, kxbench: Kxbench, tmp_path: Path) -> None:
     run = put(store, World(), 2)
