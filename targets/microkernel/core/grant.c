@@ -81,8 +81,8 @@ void grant_end(struct space *borrower, u32 token)
 		}
 }
 
-/* The borrower goes on with a copy, so that it cannot be made to fault; where there is no memory for one it loses the page.
- * false: one of the two has the page no more. */
+/* The borrower goes on with a copy, so that it cannot be made to fault; where there is no memory for one both go on with the page.
+ * false: so it is, or one of the two has the page no more. */
 static bool take_back(const struct grant *g, u32 offset)
 {
 	u32 *entry = space_entry(g->borrower, g->va + offset, false);
@@ -92,10 +92,10 @@ static bool take_back(const struct grant *g, u32 offset)
 	if (!page || !entry || *entry != (page | protection))
 		return false;
 	copy = page_take();
-	if (copy)
-		__builtin_memcpy(copy, (void *)page, MK_PAGE);
-	*entry = copy ? (u32)copy | protection : 0;
-	g->borrower->pages -= !copy;
+	if (!copy)
+		return false;
+	__builtin_memcpy(copy, (void *)page, MK_PAGE);
+	*entry = (u32)copy | protection;
 	cpu_forget_page(g->va + offset, g->borrower->number);
 	page_give(page);
 	return true;

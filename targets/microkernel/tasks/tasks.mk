@@ -13,6 +13,9 @@ $(B)/lwip-objects/%.o: $(LWIP)/%.c
 	@mkdir -p $(@D)
 	$(CC) $(filter-out $(WARN),$(CFLAGS)) -Wall $(LWIP_FLAGS) -c -o $@ $<
 
+# Other spaces than a program's own are made as the conformance tests make them.
+trial_LIBS := $(B)/tasks/test/other.o
+
 # Applications are a protocol core and the driver of app/.
 APP_DRIVER := $(patsubst %,$(B)/tasks/app/%.o,guest guest_files text)
 APPLICATIONS := redis http dns

@@ -77,7 +77,11 @@ def nobody(site: Site) -> str:
 
 
 @pytest.mark.parametrize(
-    "case", ["handles", "stale", "notify", "console-wrong", "files-wrong", "files-others", "net-leave"]
+    "case",
+    [
+        *("handles", "stale", "notify", "console-wrong", "files-wrong", "files-others", "net-leave"),
+        *("names-handles", "names-pages", "spaces"),
+    ],
 )
 def test_wrong_calls(guest: Shell, served: Callable[[], None], case: str) -> None:
     run(guest, case, nobody(guest.site))
@@ -92,6 +96,30 @@ def test_all_that_there_is(guest: Shell, served: Callable[[], None], case: str) 
     guest.until(RIGHT, DONE, again=True)
     served()
     guest.ask("kill trial")
+
+
+def test_all_names(lab: Lab, guest: Shell) -> None:
+    """Servers that are started again have theirs."""
+    run(guest, "names-all")
+    guest.until(RIGHT, DONE, again=True)
+    for name in ("ramfs", "console", "net"):
+        guest.type(f"kill {name}")
+        guest.until(f"init: {name} (space ")
+        guest.until("is started again")
+        guest.until("> ")
+    assert TEXT in guest.ask("cat /www/a")
+    datagram(lab, guest)
+    with connected(lab, guest, REDIS) as connection:
+        pong(connection)
+
+
+def test_pages_taken_back(lab: Lab, guest: Shell, served: Callable[[], None]) -> None:
+    """From a server that is to write to them, when there is no memory for a copy of its own."""
+    run(guest, "net-revoke")
+    guest.until("trial: listens", DONE, again=True)
+    with connected(lab, guest, LISTENS):
+        guest.until(RIGHT, DONE)
+    del served
 
 
 def test_a_full_file_system(guest: Shell, served: Callable[[], None]) -> None:

@@ -2,8 +2,8 @@
  * run=A,B of the command line is what it starts first; each gets the whole command line as its arguments. */
 #include "init.h"
 
-#define NAMES 32
-#define WAITING 32
+#define NAMES 24                  /* a handle each, as a program and a watcher is; all have room in our table */
+#define NAMES_OF_ONE 4            /* a program's */
 #define WATCHERS 8
 #define ENDED 64
 #define RESTARTS 5                /* of one program; then it is left dead, for it will not get better */
@@ -24,7 +24,7 @@ struct program programs[PROGRAMS];
 unsigned port;
 
 static struct { bool used; char name[NAME_BYTES]; unsigned handle, space; } names[NAMES]; /* space: a number */
-static struct { unsigned token; char name[NAME_BYTES]; } waiting[WAITING];
+static struct { unsigned token; char name[NAME_BYTES]; } waiting[MK_SPACES]; /* by their numbers */
 static struct { unsigned handle, bits, space; } watchers[WATCHERS];
 static unsigned watcher_count, ended[ENDED], ended_sequence;
 
@@ -41,6 +41,24 @@ static bool begins_with_word(const char *line, const char *word)
 	size_t length = strlen(word);
 
 	return strlen(line) >= length && !memcmp(line, word, length) && (!line[length] || line[length] == ' ');
+}
+
+/* -> its index, or MK_COUNT(servers) */
+static unsigned server_of(const char *line)
+{
+	unsigned i = 0;
+
+	while (i < MK_COUNT(servers) && !begins_with_word(line, servers[i]))
+		i++;
+	return i;
+}
+
+static bool runs(const char *name)
+{
+	for (unsigned i = 0; i < PROGRAMS; i++)
+		if (programs[i].used && begins_with_word(programs[i].line, name))
+			return true;
+	return false;
 }
 
 static int run(const char *line, unsigned priority, unsigned highest, unsigned starter)
@@ -78,25 +96,50 @@ static void answer_handle(unsigned token, int n)
 	mk_reply(token, &m);
 }
 
+static bool is_server(const struct program *p, unsigned server)
+{
+	return p->starter == COMMAND_LINE && server_of(p->line) == server;
+}
+
+/* A server's name is its own, and has a place of its own. -> the place, or MK_E* */
+static int place_for(const struct program *p, const char *name)
+{
+	char word[NAME_BYTES + 1] = { 0 };
+	unsigned server, own = 0;
+	int free = MK_EFULL;
+
+	memcpy(word, name, NAME_BYTES);
+	server = server_of(word);
+	if (!p || (server < MK_COUNT(servers) && !is_server(p, server)))
+		return MK_ERIGHT;
+	if (find(name) >= 0 || (server < MK_COUNT(servers) && names[server].used))
+		return MK_EBUSY;
+	if (server < MK_COUNT(servers))
+		return (int)server;
+	for (unsigned i = NAMES; i-- > MK_COUNT(servers);) {
+		own += names[i].used && names[i].space == p->number;
+		if (!names[i].used)
+			free = (int)i;
+	}
+	return own < NAMES_OF_ONE ? free : MK_EFULL;
+}
+
 static int name_register(struct mk_message *m)
 {
 	struct program *p = program_of(m->sender);
-	int n = find((const char *)m->word), free = -1;
+	int free = place_for(p, (const char *)m->word);
 
-	for (int i = 0; i < NAMES && free < 0; i++)
-		if (!names[i].used)
-			free = i;
-	if (n >= 0 || free < 0) {
+	if (free < 0) {
 		mk_drop(m->word[9]);
-		return n >= 0 ? MK_EBUSY : MK_EFULL;
+		return free;
 	}
 	names[free].used = true;
 	names[free].handle = m->word[9];
 	names[free].space = m->sender;
 	memcpy(names[free].name, m->word, NAME_BYTES);
-	if (p && m->word[2] & NAME_RESTART)
+	if (m->word[2] & NAME_RESTART)
 		p->restart = true;
-	for (int i = 0; i < WAITING; i++)
+	for (int i = 0; i < MK_SPACES; i++)
 		if (waiting[i].token && !memcmp(waiting[i].name, names[free].name, NAME_BYTES)) {
 			answer_handle(waiting[i].token, free);
 			waiting[i].token = 0;
@@ -105,15 +148,14 @@ static int name_register(struct mk_message *m)
 }
 
 /* No answer now: the caller waits, or has its time-out. Of callers that gave up the token is stale, and harmless. */
-static void wait_for_name(unsigned token, const char *name)
+static void wait_for_name(unsigned token, unsigned space, const char *name)
 {
-	static unsigned next;
-	unsigned i = next++ % WAITING;
+	unsigned i = space % MK_SPACES;
 
 	if (waiting[i].token) {
 		struct mk_message m = { .tag = MK_TAG(0, MK_WORDS) };
 
-		m.word[9] = (unsigned)MK_EFULL;
+		m.word[9] = (unsigned)MK_EBUSY;
 		mk_reply(waiting[i].token, &m);
 	}
 	waiting[i].token = token;
@@ -148,7 +190,9 @@ static void program_ended(struct program *p, unsigned status)
 	for (unsigned i = 0; i < PROGRAMS; i++)
 		if (programs[i].starter == p->number) /* its number may soon be another's */
 			programs[i].starter = MK_NONE;
-	mk_drop(p->space);
+	for (unsigned i = 0; i < watcher_count; i++)
+		mk_notify(watchers[i].handle, watchers[i].bits);
+	mk_drop(p->space); /* from now on another may have its number: those who go by it have been told */
 	p->line[length] = 0;
 	mk_print("init: %s (space %u) ended with %x%s\n", p->line, p->number, status, again ? ", is started again" : "");
 	p->line[length] = ' ';
@@ -164,21 +208,29 @@ static void look_for_ended(void)
 	for (unsigned i = 0; i < PROGRAMS; i++)
 		if (programs[i].used && mk_space_status(programs[i].space, &status) == 0)
 			program_ended(&programs[i], status.ended);
-	for (unsigned i = 0; i < watcher_count; i++)
-		mk_notify(watchers[i].handle, watchers[i].bits);
 }
 
 /* ---- The server ---- */
 
+/* The last places are for the servers. */
 static int watch(const struct mk_message *m)
 {
-	if (watcher_count == WATCHERS) {
+	const struct program *p = program_of(m->sender);
+	unsigned most = p && p->starter == COMMAND_LINE && server_of(p->line) < MK_COUNT(servers) ? WATCHERS : WATCHERS - MK_COUNT(servers), i = 0;
+
+	while (i < watcher_count && watchers[i].space != m->sender)
+		i++;
+	if (!p || (i == watcher_count && i >= most)) {
 		mk_drop(m->word[9]);
-		return MK_EFULL;
+		return p ? MK_EFULL : MK_ERIGHT;
 	}
-	watchers[watcher_count].handle = m->word[9];
-	watchers[watcher_count].bits = m->word[0];
-	watchers[watcher_count++].space = m->sender;
+	if (i == watcher_count)
+		watcher_count++;
+	else
+		mk_drop(watchers[i].handle);
+	watchers[i].handle = m->word[9];
+	watchers[i].bits = m->word[0];
+	watchers[i].space = m->sender;
 	return 0;
 }
 
@@ -219,11 +271,16 @@ static int kill_program(unsigned sender, const char *name)
 	return error;
 }
 
-/* The program may have what the one has that asks. */
-static int run_for(unsigned sender, const char *line, unsigned priority)
+/* The program may have what the one has that asks. The line is in that one's page, which it may change meanwhile, and need not end. */
+static int run_for(unsigned sender, const char *lent, unsigned priority)
 {
 	const struct program *by = program_of(sender);
+	char line[sizeof programs[0].line];
+	size_t n = 0;
 
+	while (n + 1 < sizeof line && (line[n] = lent[n]))
+		n++;
+	line[n] = 0;
 	return run(line, priority, by ? by->highest : PROGRAM_PRIORITY, by ? sender : MK_NONE);
 }
 
@@ -234,14 +291,20 @@ static bool serve(unsigned token, struct mk_message *m)
 	int n;
 
 	m->tag = MK_TAG(0, 1);
+	if (tag & MK_TAG_HANDLE && MK_LABEL(tag) != NAME_REGISTER && MK_LABEL(tag) != NAME_WATCH)
+		mk_drop(m->word[9]);
 	switch (MK_LABEL(tag)) {
 	case NAME_REGISTER:
 		m->word[0] = (unsigned)(tag & MK_TAG_HANDLE ? name_register(m) : MK_EARGUMENT);
 		return true;
 	case NAME_FIND:
+		if (tag & MK_TAG_GRANT) { /* the window is for those who spawn */
+			m->word[0] = (unsigned)MK_EARGUMENT;
+			return true;
+		}
 		n = find((const char *)m->word);
 		if (n < 0) {
-			wait_for_name(token, (const char *)m->word);
+			wait_for_name(token, m->sender, (const char *)m->word);
 			return false;
 		}
 		answer_handle(token, n);
@@ -259,6 +322,9 @@ static bool serve(unsigned token, struct mk_message *m)
 		return true;
 	case NAME_KILL:
 		m->word[0] = (unsigned)kill_program(m->sender, (const char *)m->word);
+		return true;
+	case NAME_PROGRAM:
+		m->word[0] = program_of(m->word[0]) != NULL;
 		return true;
 	case NAME_TIME:
 		m->word[0] = clock_seconds();
@@ -279,16 +345,14 @@ static void start_program(const char *name)
 	unsigned priority = PROGRAM_PRIORITY, highest;
 	int error;
 
-	for (unsigned i = 0; i < MK_COUNT(servers); i++)
-		if (!strcmp(name, servers[i]))
-			priority = SERVER_PRIORITY;
+	if (server_of(name) < MK_COUNT(servers))
+		priority = SERVER_PRIORITY;
+	if (priority == SERVER_PRIORITY && runs(name))
+		return;
 	highest = priority;
 	for (unsigned i = 0; i < MK_COUNT(measuring); i++)
 		if (!strcmp(name, measuring[i]))
 			highest = HIGHEST;
-	for (unsigned i = 0; priority == SERVER_PRIORITY && i < PROGRAMS; i++)
-		if (programs[i].used && begins_with_word(programs[i].line, name))
-			return;
 	mk_format(line, sizeof line, "%s %s", name, boot->arguments);
 	error = run(line, priority, highest, COMMAND_LINE);
 	if (error < 0)
@@ -331,6 +395,8 @@ void task_start(const struct mk_boot *b)
 		if (token == 0) {
 			if (m.tag & MK_TAG_NOTIFIED)
 				look_for_ended();
+			else if (m.tag & MK_TAG_HANDLE)
+				mk_drop(m.word[9]);
 			answer = false;
 		} else {
 			answer = token > 0 && serve((unsigned)token, &m);

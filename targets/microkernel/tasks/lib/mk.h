@@ -141,7 +141,8 @@ int mk_spawn(const char *line, unsigned priority); /* a program of the initrd ->
 int mk_kill(const char *name); /* a program that this one started; any, by the shell */
 int mk_stop(void);               /* switches the machine off; for the shell */
 int mk_ended(unsigned *sequence, unsigned *spaces, unsigned most); /* numbers of spaces that ended since */
-int mk_watch(unsigned port, unsigned bits); /* notified when a space ends */
+int mk_watch(unsigned port, unsigned bits); /* notified when a program ends */
+bool mk_is_program(unsigned number); /* its end will be told */
 
 int main(void);
 #endif

@@ -116,6 +116,13 @@ int mk_watch(unsigned port, unsigned bits)
 	return ask_with_port(&m, port);
 }
 
+bool mk_is_program(unsigned number)
+{
+	struct mk_message m = { .tag = MK_TAG(NAME_PROGRAM, 1), .word[0] = number };
+
+	return ask(&m, 0) > 0;
+}
+
 int mk_ended(unsigned *sequence, unsigned *numbers, unsigned most)
 {
 	struct mk_message m = { .tag = MK_TAG(NAME_ENDED, 1) };

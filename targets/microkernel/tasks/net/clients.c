@@ -52,7 +52,7 @@ static struct client *client_of(unsigned space)
 		if (!clients[i].space && !c)
 			c = &clients[i];
 	}
-	if (!c)
+	if (!c || !mk_is_program(space)) /* whose end nobody would tell */
 		return NULL;
 	*c = (struct client){ .space = space };
 	c->news.next = c->news.previous = &c->news;
@@ -99,7 +99,7 @@ static int begin(unsigned token, const struct mk_message *m)
 		return MK_EARGUMENT;
 	c = client_of(m->sender);
 	if (!c)
-		return MK_EFULL;
+		return MK_ERIGHT;
 	if (c->token) { /* another of its tasks: that one's time is over */
 		unsigned other = answer_waiting(c, &before);
 

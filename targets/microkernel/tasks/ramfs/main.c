@@ -9,6 +9,7 @@
  * that a stale one, also one that the server before this one gave, names nothing. */
 static struct { struct node *node; unsigned space, number, next_free; bool write; } handles[HANDLES];
 static unsigned first_free, used, count, open_of[MK_SPACES];
+static bool known[MK_SPACES];
 
 /* The lent pages. What is in them may change under the server: it is copied before it is looked at. */
 struct pages { uint8_t *at; uint32_t bytes; bool write; };
@@ -38,6 +39,14 @@ static void put_status(struct mk_message *m, const struct node *n)
 }
 
 /* ---- Open files ---- */
+
+/* Programs may have open files, for their ends are told; a space that some program has made may not. */
+static bool may_open(unsigned space)
+{
+	if (!known[space % MK_SPACES])
+		known[space % MK_SPACES] = mk_is_program(space);
+	return known[space % MK_SPACES];
+}
 
 static int handle_make(unsigned space, struct node *n, bool write)
 {
@@ -83,10 +92,12 @@ static void spaces_ended(void)
 	int n;
 
 	while ((n = mk_ended(&sequence, spaces, MK_COUNT(spaces))) > 0)
-		for (unsigned h = 0; h < used; h++)
-			for (int i = 0; i < n; i++)
+		for (int i = 0; i < n; i++) {
+			known[spaces[i] % MK_SPACES] = false;
+			for (unsigned h = 0; h < used && open_of[spaces[i] % MK_SPACES]; h++)
 				if (handles[h].node && handles[h].space == spaces[i])
 					handle_close(h);
+		}
 }
 
 /* ---- Requests ---- */
@@ -108,6 +119,8 @@ static int open_file(struct mk_message *m, const char *path)
 	struct node *n;
 	int error, handle;
 
+	if (!may_open(m->sender))
+		return MK_ERIGHT;
 	if (open_of[m->sender % MK_SPACES] == FILES_OPEN_MOST)
 		return MK_EFULL;
 	if (flags & ~(FILES_WRITE | FILES_MAKE | FILES_EMPTY) || (flags && !(flags & FILES_WRITE)))

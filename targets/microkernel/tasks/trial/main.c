@@ -2,7 +2,7 @@
  * by seed=N. Says what a server answered that it should not have; that others are served is seen from outside. */
 #include "trial.h"
 
-static const struct trial *const groups[] = { any_trials, net_trials, files_trials, console_trials, fault_trials };
+static const struct trial *const groups[] = { any_trials, net_trials, files_trials, console_trials, fault_trials, names_trials };
 
 uint8_t *pages;
 static unsigned wrong;

@@ -11,6 +11,7 @@
 #define UNBOUND 4u                /* sockets that get three datagrams each, of 1, 2, 3, 4 bytes */
 #define LEAVERS 60u               /* more than the server has clients */
 #define SITTERS 40u
+#define TAKEN 512u                /* pages at once */
 #define EXCHANGE (MK_TAG(NET_EXCHANGE, 9) | MK_TAG_GRANT)
 
 static unsigned net, put_bytes;
@@ -230,6 +231,26 @@ static void finish_and_close(void)
 	hold();
 }
 
+/* With all of the machine's memory taken, pages that are lent are taken back while the server may still write to them. */
+static void revoke(void)
+{
+	struct mk_message m = { .tag = EXCHANGE, .word = { 0, 20000000, SIZE, [7] = (unsigned)pages | BOTH, [8] = PAGES } };
+	static void *taken[TAKEN];
+	unsigned count = 0, pages_of = TAKEN;
+
+	put(NET_LISTEN, 0, 0, LISTENS, 0);
+	await(NET_BOUND);
+	for (; pages_of; pages_of /= 2)
+		while (count < TAKEN && (taken[count] = mk_pages(pages_of)))
+			count++;
+	expect("a call given up", mk_call(net, &m, 1000), MK_ETIMEOUT);
+	mk_revoke();
+	for (unsigned i = 0; i < count; i++)
+		mk_unmap(MK_SELF, (unsigned)taken[i], TAKEN);
+	mk_print("trial: listens\n");
+	mk_sleep(1000000);
+}
+
 #define TRIAL(name) \
 	static void name##_trial(void) \
 	{ \
@@ -245,9 +266,11 @@ TRIAL(all_clients)
 TRIAL(leaver)
 TRIAL(leave)
 TRIAL(finish_and_close)
+TRIAL(revoke)
 
 const struct trial net_trials[] = {
 	{ "net-odd-room", odd_room_trial }, { "net-close-unbound", close_unbound_trial }, { "net-early", early_trial },
 	{ "net-sockets", all_sockets_trial }, { "net-sitter", sitter_trial }, { "net-clients", all_clients_trial },
-	{ "net-leaver", leaver_trial }, { "net-leave", leave_trial }, { "net-finish", finish_and_close_trial }, { 0 },
+	{ "net-leaver", leaver_trial }, { "net-leave", leave_trial }, { "net-finish", finish_and_close_trial },
+	{ "net-revoke", revoke_trial }, { 0 },
 };

@@ -13,7 +13,7 @@
 #define BOTH (MK_READ | MK_WRITE)
 
 struct trial { const char *name; void (*run)(void); };
-extern const struct trial any_trials[], net_trials[], files_trials[], console_trials[], fault_trials[];
+extern const struct trial any_trials[], net_trials[], files_trials[], console_trials[], fault_trials[], names_trials[];
 
 extern uint8_t *pages;            /* PAGES, for what is lent */
 void expect(const char *what, int got, int wanted);
