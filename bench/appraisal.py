@@ -5,7 +5,7 @@ from dataclasses import replace
 from bench import warnings
 from bench.statistics import Replicate, Replicates
 from results.store import Store
-from vocabulary import CellRecord, RunRecord
+from vocabulary import CellRecord, Clock, RunRecord
 
 
 def appraise(store: Store, run: RunRecord, replicates: Replicates) -> RunRecord:
@@ -37,4 +37,7 @@ def _of_series(group: list[Replicate]) -> list[warnings.Finding]:
     group = sorted(group, key=lambda replicate: replicate.index)
     first = group[0]
     name = f"{first.case} {first.metric.name}"
-    return warnings.for_series(name, [r.median for r in group], str(first.metric.better))
+    medians = [replicate.median for replicate in group]
+    if first.metric.clock is Clock.ICOUNT and len(set(medians)) == 1:
+        return []  # exact: no further deployment would tell more
+    return warnings.for_series(name, medians, str(first.metric.better))

@@ -11,6 +11,7 @@ from vocabulary import ComparisonRow, RunRecord, SummaryRow
 
 HEADLINES: tuple[tuple[str, str], ...] = (  # (kind, metric)
     *(("null", "system_call"), ("ctxsw", "switch")),
+    *(("kernel", metric) for metric in ("null_call", "yield", "space_switch", "round_trip")),
     *(("fork", "parent"), ("fork", "child"), ("exec", "to_main"), ("create", "to_main"), ("cow", "write")),
     *((kind, "one_way") for kind in ("pipe", "sysv_mq", "posix_mq", "kill", "exitwait")),
     *((kind, "one_way") for kind in ("sysv_shm", "posix_shm")),

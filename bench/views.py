@@ -20,6 +20,7 @@ from results.plain import finite
 from results.report import write_report
 from results.store import Store
 from vocabulary import (
+    Clock,
     ComparisonRow,
     RunRecord,
     SummaryRow,
@@ -43,8 +44,10 @@ def summary_of(run: RunRecord, replicates: Replicates) -> list[SummaryRow]:
 
 
 def _told(row: SummaryRow) -> SummaryRow:
-    """Without an interval where there are too few deployments for one worth showing."""
-    return row if row.deployments >= LEAST else replace(row, low=math.nan, high=math.nan)
+    """Without an interval where there are too few deployments for one worth showing. A count of instructions
+    that is the same in two is exact (`bench.statistics.summary`)."""
+    exact = row.clock == Clock.ICOUNT and row.low == row.high
+    return row if exact or row.deployments >= LEAST else replace(row, low=math.nan, high=math.nan)
 
 
 def _plan_order(run: RunRecord) -> Iterator[tuple[str, str, bool]]:
@@ -180,11 +183,15 @@ def show_comparison(store: Store, a: RunRecord, b: RunRecord | None, all_: bool,
 
 
 def _differences(rows: list[ComparisonRow]) -> None:
+    """Which two: above the table, or in it where there are several pairs."""
+    pairs = sorted({f"a: {row.a}, b: {row.b}" for row in rows})
+    one = len(pairs) == 1
     print_table(
-        "",
-        ["case", "series", "a", "b", "b/a", "95 % interval", "p (Holm)", "verdict"],
+        pairs[0] if one else "",
+        [*([] if one else ["of"]), "case", "series", "a", "b", "b/a", "95 % interval", "p (Holm)", "verdict"],
         [
             (
+                *([] if one else [f"a: {row.a}, b: {row.b}"]),
                 *(
                     row.case,
                     row.series,

@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from bench import views
+from bench.appraisal import _of_series
 from bench.cell import _doubt, _indicative, _Observation
-from bench.statistics import as_json, compare, compare_runs, summarise
+from bench.statistics import as_json, compare, compare_runs, gather, summarise
 from results.figures import difference_of, figure_of
 from results.sections import sections_of
 from tests.bench.made_up import COUNT, LATENCY, Cell, cell, measured
@@ -123,3 +124,16 @@ def test_their_interval_is_none_wide() -> None:
     assert (row.low, row.estimate, row.high) == (350, 350, 350)
     (row,) = summarise(counted([350, 351, 350], "vm"))
     assert row.low < row.high
+
+
+def test_a_count_that_two_deployments_share_is_exact() -> None:
+    def two(metric: Metric, *values: float) -> list[Cell]:
+        return [cell(n, n, [measured([value] * 5, metric)]) for n, value in enumerate(values)]
+
+    (exact,) = summarise(two(COUNTED, 70, 70))
+    assert (views._told(exact).low, views._told(exact).high) == (70, 70)
+    for others in (two(COUNTED, 70, 71), two(LATENCY, 70, 70)):
+        (row,) = summarise(others)
+        assert math.isnan(views._told(row).low)
+    assert not _of_series(list(gather(two(COUNTED, 70, 70))))
+    assert _of_series(list(gather(two(COUNTED, 70, 71))))

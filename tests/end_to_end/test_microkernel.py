@@ -48,6 +48,7 @@ def test_they_are_compared_side_by_side_without_a_ratio(measured: Suite) -> None
     assert (row["clock_a"], row["clock_b"], row["ratio"]) == ("monotonic", "icount", None)
     shown = measured("compare", "latest")
     assert "70 instr." in shown.stdout
+    assert "a: process, b: microkernel" in shown.stdout
     assert "no ratio" in shown.stdout
 
 
