@@ -2,6 +2,7 @@
 
 Reference: Documentation/driver-api/early-userspace/buffer-format.rst of the kernel."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -39,10 +40,10 @@ def write(path: Path, programs: Mapping[str, Path], data: Mapping[str, Path] | N
     return size
 
 
-def below(directory: Path, prefix: str) -> dict[str, Path]:
+def below(directory: Path, prefix: str = "") -> dict[str, Path]:
     """The regular files under ``directory``, by the names ``prefix/...`` for `write`."""
     return {
-        f"{prefix}/{found.relative_to(directory).as_posix()}": found
+        (prefix / found.relative_to(directory)).as_posix(): found
         for found in sorted(directory.rglob("*"))
         if found.is_file()
     }
@@ -70,3 +71,13 @@ def _entry(name: str, mode: int, data: bytes, number: int, changed_s: int = 0) -
 
 def _padded(data: bytes) -> bytes:
     return data + b"\0" * (-len(data) % 4)
+
+
+def main() -> None:
+    """For `make run`: the words are ARCHIVE, the folder of the programs, and a folder of data or none."""
+    archive, programs, *data = map(Path, sys.argv[1:])
+    files = {name: path for folder in data for name, path in below(folder).items()}
+    try:
+        write(archive, {path.stem: path for path in programs.glob("*.elf")}, files)
+    except TargetError as error:
+        sys.exit(f"{error}")

@@ -1,4 +1,4 @@
-# Tasks: each folder of tasks/ but lib is a program; with more than its own C files where it says so here.
+# Tasks: each program is a folder of tasks/ that is named here: all C files in it, and lib/; with more where it says so here.
 PROGRAMS := init hello bench test stress net ramfs console shell redis http dns trial
 LIB := $(patsubst %,$(B)/tasks/lib/%.o,start serve text memory thread calls string clock batch files net console)
 

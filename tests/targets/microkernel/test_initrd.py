@@ -76,3 +76,23 @@ def test_names_that_are_none(tmp_path: Path, name: str) -> None:
 def test_a_file_that_is_gone(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match=r"nothing: .*No such file"):
         initrd.write(tmp_path / "initrd", {"init": tmp_path / "nothing"})
+
+
+def test_make_run_packs_programs_and_data(
+    tmp_path: Path, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = tmp_path / "tasks"
+    programs.mkdir()
+    (programs / "init.elf").write_bytes(files["init"].read_bytes())
+    (programs / "other.d").touch()
+    files.pop("init").unlink()
+    monkeypatch.setattr("sys.argv", ["-c", str(tmp_path / "made"), str(programs), str(tmp_path / "source")])
+    initrd.main()
+    initrd.write(tmp_path / "same", {"init": programs / "init.elf"}, files)
+    assert (tmp_path / "made").read_bytes() == (tmp_path / "same").read_bytes()
+
+
+def test_make_run_says_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["-c", str(tmp_path / "no" / "made"), str(tmp_path)])
+    with pytest.raises(SystemExit, match="cannot be written"):
+        initrd.main()
