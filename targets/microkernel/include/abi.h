@@ -1,7 +1,8 @@
 /* The whole contract between the micro kernel and its tasks: system calls, messages, handles, boot information.
  *
- * A system call is `svc #0` with its number in the low 8 bits of r12 and a time-out in the other 24 (microseconds; 0: none).
- * Arguments are in r0..r11, results too; all registers that a call does not name as results are kept. r0 returns 0 or more,
+ * A system call is `svc #0` with its number in the low 8 bits of r12 and a time-out in the other 24 (microseconds; 0: none), of
+ * which MK_SEND, MK_RECEIVE, MK_CALL, MK_REPLY_RECEIVE, MK_SEM_DOWN and MK_MUTEX_LOCK take notice. Arguments are in r0..r11 in
+ * the order of the list below, results too; all registers that a call does not name as results are kept. r0 returns 0 or more,
  * or a negative MK_E*. A call with bad arguments changes nothing.
  *
  * Calls over pages (MK_MAP, MK_UNMAP, MK_MOVE, MK_DEVICE_MAP; MK_REVOKE) look at interrupts after each page. Where one waits, the
@@ -25,7 +26,7 @@
 #define MK_SPACES 64
 #define MK_WORDS 10               /* of a message */
 #define MK_GRANT_PAGES 16         /* of a message, at most */
-#define MK_TIMEOUT_MAX_US 0xffffffu
+#define MK_TIMEOUT_MAX_US 0xffffffu /* 16.7 seconds */
 #define MK_PERIOD_MIN_US 20u      /* of a timer: shorter ones would leave no time for tasks */
 
 /* ---- Errors ---- */
@@ -51,22 +52,23 @@
 #define MK_SEND 4           /* (port, tag, words): waits for a receiver, for no answer */
 #define MK_RECEIVE 5        /* (port): waits for a message, or for bits of a notification */
 #define MK_CALL 6           /* (port, tag, words) -> r0, r1 tag, r2.. words of the reply */
-#define MK_REPLY 7          /* (token, tag, words): never waits */
-#define MK_REPLY_RECEIVE 8  /* (token, tag, words; r14 port): both, as one; token 0: receive alone */
+#define MK_REPLY 7          /* (token, tag, words): never waits; MK_EDEAD: nobody waits for it any more */
+#define MK_REPLY_RECEIVE 8  /* (token, tag, words; r14 port): both, as one; token 0: receive alone. Of the reply no error is told */
 #define MK_NOTIFY 9         /* (port, bits): ors them into the port's; never waits */
 #define MK_PORT_CREATE 10   /* () -> handle with all rights */
-#define MK_WINDOW 11        /* (va, pages: at most MK_GRANT_PAGES): where the caller's grants are mapped: nothing else may be
-                             * there; 0 pages: none */
+#define MK_WINDOW 11        /* (va, pages: at most MK_GRANT_PAGES): where pages lent to this task are mapped: nothing else may be
+                             * there; 0 pages: none. While a call with pages is not answered, the next needs another window */
 #define MK_REVOKE 12        /* (): takes back what the caller's last call granted, if it is still out -> pages taken back.
                              * The other side keeps a private copy of them as they are now */
 
-#define MK_TASK_CREATE 13   /* (space, entry, stack top, argument, priority) -> handle; argument is its r0 */
-#define MK_TASK_START 14    /* (task) */
+#define MK_TASK_CREATE 13   /* (space, entry: odd for Thumb, stack top: a multiple of 8, argument, priority) -> handle;
+                             * argument is its r0 */
+#define MK_TASK_START 14    /* (task): one that was made, once */
 #define MK_TASK_KILL 15     /* (task) */
 #define MK_TASK_PRIORITY 16 /* (task, priority) -> the one before; 0xffffffff leaves it */
-#define MK_SPACE_CREATE 17  /* (pages at most, port, bits, name: 8 characters in r3, r4; r5 the highest priority that its tasks
-                             * may be given, no higher than the caller's space's; they may inherit others) -> handle. At its
-                             * end the port is notified of the bits; port MK_NONE: nobody is */
+#define MK_SPACE_CREATE 17  /* (pages at most, those of its tables too; port, bits, name: 8 characters in r3, r4; r5 the highest
+                             * priority that its tasks may be given, no higher than the caller's space's; they may inherit
+                             * others) -> handle. At its end the port is notified of the bits; port MK_NONE: nobody is */
 #define MK_SPACE_KILL 18    /* (space): with all its tasks, between which interrupts are looked at as between pages. Its handles
                              * are dropped at once, its pages given back before any task goes on but more urgent ones */
 #define MK_SPACE_STATUS 19  /* (space) -> r0 tasks alive, r1 exit status or fault of the last that ended, r2 pages, r3 number */
@@ -74,15 +76,16 @@
 #define MK_MAP 20           /* (space, va, pages, protection): zeroed pages */
 #define MK_UNMAP 21         /* (space, va, pages): holes are no error */
 #define MK_MOVE 22          /* (space, va there, own va, pages, protection): whole pages change hands */
-#define MK_GIVE 23          /* (space, handle, rights) -> handle there; rights: a part of one's own */
+#define MK_GIVE 23          /* (space, handle, rights) -> handle there (MK_SELF: a further one here); rights: a part of one's own */
 #define MK_DROP 24          /* (handle): the object ends with its last handle */
 
 #define MK_SEM_CREATE 25    /* (count) -> handle */
-#define MK_SEM_UP 26
-#define MK_SEM_DOWN 27
+#define MK_SEM_UP 26        /* (semaphore) */
+#define MK_SEM_DOWN 27      /* (semaphore): waits while it is 0 */
 #define MK_MUTEX_CREATE 28  /* () -> handle; who holds it inherits the priority of who waits */
-#define MK_MUTEX_LOCK 29
-#define MK_MUTEX_UNLOCK 30
+#define MK_MUTEX_LOCK 29    /* (mutex): MK_EBUSY: the caller has it. MK_EDEAD: while one waited its holder ended, and the caller has
+                             * it now, with whatever was left half done; or the mutex is gone */
+#define MK_MUTEX_UNLOCK 30  /* (mutex): MK_EBUSY: the caller has it not */
 #define MK_TIMER_CREATE 31  /* (port, bits) -> handle */
 #define MK_TIMER_SET 32     /* (timer, first, period) in microseconds from now; first 0: off; period 0: once,
                              * else MK_PERIOD_MIN_US .. MK_TIMEOUT_MAX_US */
@@ -97,20 +100,21 @@
 #define MK_SHUTDOWN 40      /* (device 0, the machine, with MK_RIGHT_MANAGE): switches it off */
 #define MK_CALLS 41
 
-/* ---- A message's tag ---- */
+/* ---- A message's tag: a label of 16 bits, which is between sender and receiver; flags; how many words ---- */
 #define MK_TAG_WORDS 0xfu     /* 0..MK_WORDS */
-#define MK_TAG_HANDLE 0x10u   /* word 9 is a handle: the receiver gets one of the same object and rights */
-#define MK_TAG_GRANT 0x20u    /* calls only; word 7 is a page's address | MK_READ or MK_READ|MK_WRITE, word 8 pages: lent
-                               * to the receiver, in its window, until its reply. First MK_REVOKE is done */
+#define MK_TAG_HANDLE 0x10u   /* of MK_WORDS words; word 9 is a handle: the receiver gets one of the same object and rights */
+#define MK_TAG_GRANT 0x20u    /* calls only, of 9 words or more; word 7 is a page's address | MK_READ or MK_READ|MK_WRITE, word 8
+                               * pages: lent to the receiver, in its window, until its reply. First MK_REVOKE is done.
+                               * MK_EADDRESS: not the caller's pages, or no window as large there; MK_EBUSY: it is in use */
 #define MK_TAG_NOTIFIED 0x40u /* set by the kernel: word 0 is the bits */
 #define MK_TAG(label, words) ((unsigned)(label) << 16 | (words))
 #define MK_LABEL(tag) ((tag) >> 16)
 
 /* ---- Rights of a handle, protection of memory ---- */
-#define MK_RIGHT_SEND 1u
-#define MK_RIGHT_RECEIVE 2u
-#define MK_RIGHT_MANAGE 4u    /* kill, map into, give to, change the priority of */
-#define MK_RIGHT_DMA 8u
+#define MK_RIGHT_SEND 1u      /* send to, call, notify or have notified; up; lock and unlock */
+#define MK_RIGHT_RECEIVE 2u   /* receive from; down */
+#define MK_RIGHT_MANAGE 4u    /* start, kill, map into, give to, change the priority of; set a timer; all of a device but: */
+#define MK_RIGHT_DMA 8u       /* MK_PHYSICAL */
 #define MK_RIGHT_ALL 15u
 #define MK_READ 1u
 #define MK_WRITE 2u           /* with MK_READ; never with MK_EXECUTE */
@@ -140,8 +144,8 @@
 #define MK_DEVICE_INITRD 1    /* memory, read-only */
 #define MK_DEVICE_PL011 2
 #define MK_DEVICE_VIRTIO 3    /* one of several */
-#define MK_DEVICE_PL031 5     /* a clock: its first word is the unix time in seconds */
 #define MK_DEVICE_SPARE 4     /* an interrupt that no device has: MK_IRQ_RAISE */
+#define MK_DEVICE_PL031 5     /* a clock: its first word is the unix time in seconds */
 
 #ifndef __ASSEMBLER__
 struct mk_boot {

@@ -1,4 +1,5 @@
-/* What a task's program has: system calls as functions, memory, threads, text, names. Results below 0 are MK_E*. */
+/* What a task's program has: system calls as functions, memory, threads, text, names. Results below 0 are MK_E*. The console, files,
+ * sockets: console.h, files.h, net.h. */
 #ifndef MK_H
 #define MK_H
 
@@ -11,7 +12,8 @@
 #define MK_COUNT(array) (sizeof(array) / sizeof *(array))
 #define MK_PRINTF(at) __attribute__((format(printf, at, (at) + 1)))
 
-/* ---- System calls: abi.h says what each does. us: a time-out in microseconds; 0: none ---- */
+/* ---- System calls: abi.h says what each does. us: a time-out in microseconds; 0: none; above MK_TIMEOUT_MAX_US only its
+ * low 24 bits count ---- */
 struct mk_message {
 	unsigned tag, word[MK_WORDS];
 	unsigned sender;         /* set by receive: the number of the sender's space */
@@ -110,7 +112,7 @@ void *mk_resize(void *p, size_t bytes);
 void mk_free(void *p);
 
 /* ---- thread.c ---- */
-int mk_thread(void (*run)(void *), void *argument, unsigned priority); /* -> task, started */
+int mk_thread(void (*run)(void *), void *argument, unsigned priority); /* -> task, started, with a stack of 16 KiB */
 int mk_thread_make(void (*run)(void *), void *argument, unsigned priority); /* -> task, not started */
 
 /* ---- serve.c: mk_reply_receive for a server of any clients: a handle that comes along is dropped, words that do not come are 0 ---- */
@@ -118,7 +120,7 @@ int mk_serve(unsigned token, struct mk_message *m, unsigned port, unsigned us); 
 
 /* ---- start.c: what a program finds, and the name server ---- */
 #define MK_START_VA (MK_USER_END - MK_PAGE)
-#define MK_STACK_TOP (MK_USER_END - 2 * MK_PAGE)
+#define MK_STACK_TOP (MK_USER_END - 2 * MK_PAGE) /* of 64 KiB; an access below faults */
 #define MK_START_DEVICES 40
 struct mk_start {
 	unsigned names;          /* handle: the name server's port */
@@ -131,8 +133,9 @@ struct mk_start {
 extern const struct mk_start *mk_started;
 
 bool mk_option(const char *name, char *value, size_t size); /* name=value of the line */
-unsigned mk_option_number(const char *name, unsigned otherwise);
-int mk_name_register(const char *name, unsigned port, bool restart); /* restart: this program, when it ends */
+unsigned mk_option_number(const char *name, unsigned otherwise); /* decimal */
+int mk_name_register(const char *name, unsigned port, bool restart); /* 8 characters of it. restart: this program, when it ends.
+	MK_EBUSY: somebody has the name, MK_ERIGHT: it is a server's (names.h) */
 int mk_name_find(const char *name, unsigned us); /* -> handle of its port; waits for it */
 int mk_ask(unsigned *server, const char *name, struct mk_message *m, unsigned us); /* -> word 0 of the answer. *server: the handle,
 	0 at first; where that server has gone, its successor is asked */

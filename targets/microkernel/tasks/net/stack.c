@@ -187,7 +187,7 @@ const char *stack_open(unsigned port, unsigned interrupt_bits)
 	address_option("gateway", &gateway, &none);
 	lwip_init();
 	if (!card_open(port, interrupt_bits, interface.hwaddr))
-		return "no virtio network card";
+		return "no virtio network card of version 2 (of QEMU: -global virtio-mmio.force-legacy=false)";
 	netif_add(&interface, &address, &mask, &gateway, NULL, describe, ethernet_input);
 	netif_set_default(&interface);
 	netif_set_up(&interface); /* announces itself by ARP */
