@@ -1,6 +1,6 @@
 """The evidence for the regression gate: what is a tenth slower is caught, and what is the same passes.
 
-    .venv/bin/python -m tests.evidence.gate          (as root, from the repository's root; under 20 minutes)
+    .venv/bin/python -m tests.evidence.gate          (as root, from the repository's root; some 35 minutes)
 
 Builds KylinX's LibOS a second time with a busy loop that makes every fork a tenth longer
 (SLOWDOWN_PERCENT=10, targets/kylinx/libos/mm/fork.c), calibrates the gate and sets a baseline with the code
