@@ -1,5 +1,6 @@
 """The command line. Commands are thin: they read words, call a module, show what it gives."""
 
+import inspect
 import os
 import subprocess
 import sys
@@ -421,4 +422,15 @@ def test(
         raise typer.Exit(EXIT_NEGATIVE)
 
 
+def _unwrap(commands: typer.Typer) -> None:
+    """A docstring's paragraphs, each in one line: typer breaks all but the first where the docstring does."""
+    for command in commands.registered_commands:
+        text = inspect.cleandoc(command.help or inspect.getdoc(command.callback) or "")
+        command.help = "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+    for group in commands.registered_groups:
+        if group.typer_instance is not None:
+            _unwrap(group.typer_instance)
+
+
+_unwrap(app)
 __all__ = ["KxbenchError", "app"]

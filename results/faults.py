@@ -27,7 +27,7 @@ _BY_ERRNO = {
     errno.EIO: "the disk reports errors; copy the store to another one",
 }
 
-_OTHER_PLACE = "name another place with --out"
+_OTHER_PLACE = "name another place"
 _BAD_NAME = "a part of the path is a file; check the name"
 
 OPENING: Mapping[int, str] = {errno.ENOENT: "no directory can be made there: check it, or name another store"}

@@ -31,11 +31,14 @@ static cpu_set_t allowed;
 
 /* Ends the process: async-signal-safe, and without exit handlers, for a child shares the parent's. */
 /* The first to fail says why: to take its channel away makes the peer fail too, of another cause. Returns the code of
- * them all; is_first: it is this one's. */
+ * them all; is_first: it is this one's. From here on no signal is taken: the peer's end is no reason to stop half-way. */
 static int claim_end(int code, bool *is_first)
 {
 	int taken = 0;
+	sigset_t all;
 
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
 	*is_first = !end_code || __atomic_compare_exchange_n(end_code, &taken, code, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 	return *is_first ? code : taken;
 }
@@ -44,10 +47,7 @@ _Noreturn void micro_leave(int code)
 {
 	pid_t owner = micro.cleanup_owner;
 	bool is_first;
-	sigset_t all;
 
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, NULL); /* the peer's end is no reason to stop half-way */
 	code = claim_end(code, &is_first);
 	/* The owner's, or an orphan's whose owner was killed. */
 	if (micro.cleanup && (owner == getpid() || owner != getppid())) {

@@ -227,12 +227,15 @@ CALL(drop) { return handle_drop(t->space, r[0]); }
 CALL(sem_create)
 {
 	u32 count = r[0];
-	struct semaphore *s = count <= INT32_MAX ? create(SEMAPHORE, r) : NULL;
+	struct semaphore *s;
 
-	if (!s)
-		return count <= INT32_MAX ? NO_RESULT : MK_EARGUMENT;
-	s->count = count;
-	list_init(&s->waiters);
+	if (count > INT32_MAX)
+		return MK_EARGUMENT;
+	s = create(SEMAPHORE, r);
+	if (s) {
+		s->count = count;
+		list_init(&s->waiters);
+	}
 	return NO_RESULT;
 }
 

@@ -6,7 +6,7 @@
 			 * names are those servers' */
 #define NAME_FIND 2     /* words 0, 1 name -> handle; answered when there is one; a program's second such call ends its first */
 #define NAME_SPAWN 3    /* word 0 priority; granted page: line -> word 0: number of the space, or MK_E*. Its tasks may be as urgent
-                         * as those of who asks; devices have only what the command line starts */
+			 * as those of who asks; devices have only what the command line starts */
 #define NAME_WATCH 4    /* word 0 bits; handle: a port, notified when a program ends; a program's second takes the place of its first */
 #define NAME_ENDED 5    /* word 0 sequence -> word 0 the next, word 1 how many, words 2..8 the spaces' numbers */
 #define NAME_STOP 6     /* switches the machine off; word 0: MK_ERIGHT for all but the shell that the command line started */

@@ -13,6 +13,9 @@ $(B)/lwip-objects/%.o: $(LWIP)/%.c
 	@mkdir -p $(@D)
 	$(CC) $(filter-out $(WARN),$(CFLAGS)) -Wall $(LWIP_FLAGS) -c -o $@ $<
 
+# What measures how late tasks are.
+test_LIBS := $(B)/tasks/lib/periods.o
+stress_LIBS := $(test_LIBS)
 # Other spaces than a program's own are made as the conformance tests make them.
 trial_LIBS := $(B)/tasks/test/other.o
 

@@ -54,7 +54,7 @@ COREUTILS = [
 
 FILES = """
 set -e
-cd "$(mktemp -d)"
+cd "$(mktemp -d)"; trap "rm -rf '$PWD'" EXIT
 mkdir -p a/b; echo one > a/x; cp a/x a/y; mv a/y a/b/z; ln -s ../x a/b/link; ln a/x a/hard
 cat a/b/link a/b/z; stat -c '%h %s %F' a/x a/b/link
 find . | sort; chmod 600 a/x; stat -c %a a/x; touch -d @1000000000 a/x; stat -c %Y a/x
@@ -258,7 +258,7 @@ PERL = {
 
 
 REDIS = r"""
-cd "$(mktemp -d)"
+cd "$(mktemp -d)"; trap "rm -rf '$PWD'" EXIT
 redis-server --port 0 --unixsocket "$PWD/s" --save "" --appendonly no --daemonize no --logfile log --dir "$PWD" &
 server=$!
 for i in $(seq 100); do redis-cli -s s ping 2>/dev/null | grep -q PONG && break; sleep 0.05; done
@@ -279,7 +279,7 @@ redis-check-rdb dump.rdb | tail -1 | sed 's/.*\] //'
 """
 
 REDIS_TCP = r"""
-cd "$(mktemp -d)"
+cd "$(mktemp -d)"; trap "rm -rf '$PWD'" EXIT
 redis-server --port 7777 --bind 127.0.0.1 --save "" --logfile log &
 for i in $(seq 100); do redis-cli -p 7777 ping 2>/dev/null | grep -q PONG && break; sleep 0.05; done
 redis-cli -p 7777 set x "$(head -c 100000 /dev/zero | tr '\0' q)"; redis-cli -p 7777 strlen x

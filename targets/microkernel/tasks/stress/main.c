@@ -5,6 +5,7 @@
  * command line starts is the first space, starts the others, and reports; ms= is for how long, in virtual time, work_us= for how
  * long a client computes between messages. */
 #include "../lib/mk.h"
+#include "../lib/periods.h"
 
 #define SPACES 8u
 #define CLIENTS 4u
@@ -105,27 +106,7 @@ static void watch(void)
 
 /* ---- Deadlines: a notification each period must be seen before the next is due ---- */
 
-static unsigned periods, missed, latest_counts;
-
-static void deadlines(void *unused)
-{
-	unsigned port = (unsigned)mk_port_create(), timer = (unsigned)mk_timer_create(port, 1);
-	uint64_t period = (uint64_t)mk_counter_hz() * PERIOD_US / 1000000, begin = mk_counter();
-	struct mk_message m;
-
-	(void)unused;
-	mk_timer_set(timer, PERIOD_US, PERIOD_US);
-	while (!stopping) {
-		unsigned at, late;
-
-		mk_receive(port, &m, 0);
-		at = (unsigned)((mk_counter() - begin) / period);
-		late = (unsigned)(mk_counter() - begin - at * period);
-		missed += at - periods - 1;
-		periods = at;
-		latest_counts = late > latest_counts ? late : latest_counts;
-	}
-}
+static struct mk_periods timer = { .period_us = PERIOD_US };
 
 /* ---- The programs ---- */
 
@@ -190,7 +171,7 @@ static void print_figure(const char *name, unsigned value, const char *unit, con
 
 static void report(unsigned ms, const struct tally *all)
 {
-	unsigned lost = all->sent - all->received, hz = mk_counter_hz();
+	unsigned lost = all->sent - all->received;
 
 	if (!lost && all->sent_sum != all->received_sum)
 		lost = 1;
@@ -198,9 +179,9 @@ static void report(unsigned ms, const struct tally *all)
 	print_figure("messages", all->sent, "1", "neither", "sent and called, by 32 clients to 32 servers in 8 spaces");
 	print_figure("lost_messages", lost, "1", "lower", "sent, but not received");
 	print_figure("wrong_answers", all->wrong, "1", "lower", "calls with an error, or the answer to another");
-	print_figure("periods", periods, "1", "neither", "of the timer, 100 us each");
-	print_figure("missed_deadlines", missed, "1", "lower", "periods that were not seen before the next was due");
-	print_figure("latest", latest_counts * (1000000000u / hz), "instructions", "lower", "longest from a period's begin until its task went on");
+	print_figure("periods", timer.seen, "1", "neither", "of the timer, 100 us each");
+	print_figure("missed_deadlines", timer.missed, "1", "lower", "periods that were not seen before the next was due");
+	print_figure("latest", mk_periods_latest_ns(&timer), "instructions", "lower", "longest from a period's begin until its task went on");
 	print_figure("starved_tasks", all->starved, "1", "lower", "tasks without a turn in 250 ms");
 	print_figure("switches", (unsigned)mk_info(MK_INFO_SWITCHES), "1", "neither", "from task to task");
 	mk_print("\n]}\n@@KXBENCH END@@\n@@MK EXIT stress 0@@\n");
@@ -214,9 +195,10 @@ static void lead(void *unused)
 
 	(void)unused;
 	tell_all(START);
-	mk_thread(deadlines, NULL, DEADLINE_PRIORITY);
+	mk_thread(mk_periods_watch, &timer, DEADLINE_PRIORITY);
 	for (unsigned i = 0; i < ms; i += 100)
 		mk_sleep(100000);
+	timer.stop = true;
 	tell_all(STOP);
 	mk_sleep(WINDOW_US);
 	all = sum_up();

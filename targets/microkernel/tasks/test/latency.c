@@ -1,6 +1,7 @@
 /* How late the most urgent task is that a timer wakes, while one below it makes the longest calls that there are: over all pages of
  * the machine, and the ends of spaces that have them. In virtual time, so the bound holds on every host or on none. */
 #include "test.h"
+#include "../lib/periods.h"
 
 #define FAR 0x20000000u
 #define PERIOD_US 94
@@ -10,48 +11,22 @@
 #define VICTIMS 100
 
 static const _Alignas(4) char name[8] = "latency";
-static volatile bool stopping;
-static volatile unsigned periods, missed, latest_counts;
-
-static void watch(void *unused)
-{
-	unsigned port = (unsigned)mk_port_create(), timer = (unsigned)mk_timer_create(port, 1);
-	uint64_t period = (uint64_t)mk_counter_hz() * PERIOD_US / 1000000, begin = mk_counter();
-	struct mk_message m;
-
-	(void)unused;
-	periods = missed = latest_counts = 0;
-	mk_timer_set(timer, PERIOD_US, PERIOD_US);
-	while (!stopping) {
-		unsigned at, late;
-
-		mk_receive(port, &m, 0);
-		at = (unsigned)((mk_counter() - begin) / period);
-		late = (unsigned)(mk_counter() - begin - at * period);
-		missed += at - periods - 1;
-		periods = at;
-		latest_counts = late > latest_counts ? late : latest_counts;
-	}
-	mk_drop(timer);
-	mk_drop(port);
-}
 
 /* work: for some periods at least, each time. */
 static void in_time_while(void (*work)(void), unsigned least)
 {
-	unsigned task, late;
+	struct mk_periods timer = { .period_us = PERIOD_US };
+	unsigned task = thread(mk_periods_watch, &timer, HIGHEST), late;
 
-	stopping = false;
-	task = thread(watch, NULL, HIGHEST);
 	for (unsigned i = 0; i < 3; i++)
 		work();
-	stopping = true;
+	timer.stop = true;
 	mk_sleep(3 * PERIOD_US);
 	end(task);
-	late = (unsigned)((uint64_t)latest_counts * 1000000000 / mk_counter_hz());
-	mk_print("test: %u periods, the latest after %u instructions\n", periods, late);
-	CHECK(periods >= 3 * least);
-	IS(missed, 0);
+	late = mk_periods_latest_ns(&timer);
+	mk_print("test: %u periods, the latest after %u instructions\n", timer.seen, late);
+	CHECK(timer.seen >= 3 * least);
+	IS(timer.missed, 0);
 	CHECK(late <= LATEST);
 }
 
