@@ -42,8 +42,10 @@ class Family:
     guest: Path
 
     def run(self, what: str, count: int = COUNT) -> None:
+        """To the program's end and its children's: one that has been waited for may still be on its way out."""
         arguments = (str(self.guest), what, str(count))
         assert run_program(self.control, Program(str(self.guest), arguments)).status == 0
+        self.idle()
 
     def stats(self) -> dict[str, Any]:
         return self.control.request("stats")
