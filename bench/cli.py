@@ -155,10 +155,19 @@ def run(
     no_probes: Annotated[
         bool, typer.Option("--no-probes", help="Leave out the cells with eBPF probes.")
     ] = False,
+    beside: Annotated[
+        str | None,
+        typer.Option(
+            "--beside",
+            help="Deploy this code in the same blocks as well: a baseline, a run, a commit.",
+            metavar="BASELINE",
+        ),
+    ] = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     from bench import engine
+    from bench.gate.beside import code_wanted, with_twins
     from bench.plan import adapt, load
     from bench.stored import opened
 
@@ -167,6 +176,8 @@ def run(
     )
     engine.demand_root()
     with opened(store) as kept:
+        if beside is not None:
+            chosen = with_twins(chosen, code_wanted(kept, beside))
         _conclude(engine.start(chosen, plan, kept, RunProgress()), kept, json)
 
 

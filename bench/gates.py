@@ -127,6 +127,10 @@ def calibrate(
         list[str] | None,
         typer.Option("--of", help="Measure nothing: take this run that is there; three times or more."),
     ] = None,
+    beside: Annotated[
+        bool,
+        typer.Option("--beside", help="For runs with --beside: deploy the committed code twice in each."),
+    ] = False,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -140,8 +144,14 @@ def calibrate(
 
     if of and plan is not None:
         raise UsageError("--of takes runs that are there, of their own plan", remedy=f"leave out {plan}")
+    if of and beside:
+        raise UsageError("--of takes runs as they are", remedy="leave out --beside")
     with opened(store) as kept:
-        chosen = [kept.run(name) for name in of] if of else measure(kept, plan or "gate", runs, RunProgress())
+        chosen = (
+            [kept.run(name) for name in of]
+            if of
+            else measure(kept, plan or "gate", runs, RunProgress(), beside=beside)
+        )
         with working("reading samples"):
             made = calibrated(kept, chosen)
     if json:
@@ -155,7 +165,7 @@ def calibrate(
         [
             (
                 *(name, f"{one['threshold']:.1%}", f"{one['between']:.1%}", f"{one['within']:.1%}"),
-                "ratio to the control" if one["paired"] else "itself",
+                _judged_as(name, one),
             )
             for name, one in worst_first(made.noise)
         ],
@@ -163,6 +173,14 @@ def calibrate(
     )
     if not made.noise:
         err.print("kxbench: no series was measured often enough in every run: nothing is calibrated")
+
+
+def _judged_as(name: str, one: Any) -> str:
+    from bench.gate.calibration import beside_name
+
+    if name.startswith(beside_name("")):
+        return "ratio to the same in its blocks"
+    return "ratio to the control" if one["paired"] else "itself"
 
 
 @app.command("set")

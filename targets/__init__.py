@@ -17,7 +17,11 @@ TARGETS: dict[str, str] = {
     "kylinx-vm": "targets.kylinx:KylinxVmTarget",
     "microkernel": "targets.microkernel:MicrokernelTarget",
 }
-_LABEL = re.compile(r"[A-Za-z0-9_.-]{1,32}")
+OF_COMMITS = frozenset({"kylinx", "kylinx-vm"})
+"""Those that can be deployed with the code of a commit: ``kylinx@0123456789ab``."""
+_LABEL = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+_COMMIT = re.compile(r"[0-9a-f]{7,40}")
+_DIGITS = 12  # of a commit in a target's name
 
 
 def check_name(name: str) -> str:
@@ -35,13 +39,31 @@ def check_name(name: str) -> str:
             where=name,
             remedy=f"write {base}@ and letters, digits, '_', '.' or '-', as in {base}@again",
         )
+    if commit_in(name) and base not in OF_COMMITS:
+        raise UsageError(
+            f"{base} cannot be deployed with the code of commit {label}",
+            where=name,
+            remedy=f"these can: {', '.join(sorted(OF_COMMITS))}; a label that is no commit: {base}@again",
+        )
     return base
+
+
+def commit_in(name: str) -> str:
+    """The commit whose code a target's name asks for, as in ``kylinx@0123456789ab``; else empty."""
+    label = name.partition("@")[2]
+    return label if _COMMIT.fullmatch(label) else ""
+
+
+def at_commit(name: str, commit: str) -> str:
+    """The name of the same target with the code of ``commit`` (40 digits)."""
+    return f"{name.partition('@')[0]}@{commit[:_DIGITS]}"
 
 
 def make_target(name: str, lab: "Lab") -> Target:
     """The target called ``name``, imported only now. Raises UsageError.
 
     ``process@label`` is a second instance of ``process``, known by the whole name: an A/A comparison has
-    the targets ``process`` and ``process@again``. A class in ``TARGETS`` is called with (lab, name=name)."""
+    the targets ``process`` and ``process@again``. ``kylinx@0123456789ab`` is kylinx with the code of that
+    commit. A class in ``TARGETS`` is called with (lab, name=name)."""
     module, _, attribute = TARGETS[check_name(name)].partition(":")
     return cast(Target, getattr(import_module(module), attribute)(lab, name=name))

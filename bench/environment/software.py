@@ -91,12 +91,19 @@ def _git(*args: str) -> str:
     argv = ["git", "-c", f"safe.directory={ROOT}", "-C", str(ROOT), *args]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False)
     if done.returncode:
-        raise LookupError(done.stderr.strip().splitlines()[0] if done.stderr.strip() else "git failed")
+        raise LookupError(
+            done.stderr.strip().splitlines()[0] if done.stderr.strip() else "git does not know it"
+        )
     return done.stdout.strip()
 
 
 def git_commit() -> str:
     return _git("rev-parse", "HEAD")
+
+
+def commit_of(revision: str) -> str:
+    """The commit, 40 digits, that git knows by that name. Raises LookupError."""
+    return _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
 
 
 CODE = ("bench", "kxbench", "probes", "results", "targets", "vocabulary", "workloads")

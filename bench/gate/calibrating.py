@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from bench import engine
 from bench.engine import Reporter
+from bench.environment.software import commit_of, git_dirty
+from bench.gate.beside import twins_in, with_twins
 from bench.gate.calibration import LEAST_RUNS, noise_of
 from bench.gate.choosing import code_of, demand_over, who
 from bench.gate.sides import read_side
@@ -30,10 +32,20 @@ class CalibrationInterruptedError(KxbenchError):
         self.exit_code = exit_code
 
 
-def measure(store: Store, plan_name: str, runs: int, reporter: Reporter) -> list[RunRecord]:
-    """The plan, ``runs`` times, with a seed of its own each. Raises CalibrationInterruptedError."""
+def measure(
+    store: Store, plan_name: str, runs: int, reporter: Reporter, *, beside: bool = False
+) -> list[RunRecord]:
+    """The plan, ``runs`` times, with a seed of its own each; ``beside``: with what git has of the same code
+    in the same blocks. Raises CalibrationInterruptedError, and UsageError for code that was not committed."""
     engine.demand_root()
     plan = load(plan_name)
+    if beside:
+        if git_dirty():
+            raise UsageError(
+                "the code has uncommitted changes: what is deployed beside it would not be the same",
+                remedy="commit first; or calibrate without --beside",
+            )
+        plan = with_twins(plan, commit_of("HEAD"))
     done: list[str] = []
     for number in range(runs):
         seeded = parse(plan.model_dump(mode="json") | {"seed": (plan.seed + number) % 2**32}, plan_name)
@@ -76,7 +88,7 @@ def calibrated(store: Store, runs: Sequence[RunRecord]) -> Calibration:
         commit=first.commit,
         made_by=who(),
         made_s=time.time(),
-        noise=noise_of(sides, control, plan.gate.noisy),
+        noise=noise_of(sides, control, plan.gate.noisy, twins_in(first, first.commit)),
     )
     if made.noise:
         keep_calibration(store, made)

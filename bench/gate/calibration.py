@@ -10,11 +10,13 @@ nothing in two runs tells how much that is, so runs of the same are made and it 
 with b the number of the baseline's runs and t Student's quantile of runs - 1 degrees which all m metrics of a
 gate together exceed by chance in a fifth of gates (1 - 0.2 / m of each). A fifth, as it is not the ratio that
 must be beyond the threshold but its interval, and then a second run's ratio once more: together that leaves
-at most one false alarm in twenty gates (``python -m tests.evidence.gate_thresholds``)."""
+at most one false alarm in twenty gates (``python -m tests.evidence.gate_thresholds``). Of a target beside its
+twin of the same code in the same blocks no run of the baseline has a part in it: 1 / b is left out."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -32,21 +34,46 @@ FLOOR = 0.02
 MEDIAN_VARIANCE = math.pi / 2  # of a median, over a mean's, of normal deployments
 
 
-def noise_of(sides: Sequence[Side], control: str | None, noisy: bool = False) -> dict[str, dict[str, Any]]:
+def beside_name(name: str) -> str:
+    """Where the noise of a series beside its twin is kept; no target has a blank in its name."""
+    return f"beside {name}"
+
+
+def noise_of(
+    sides: Sequence[Side],
+    control: str | None,
+    noisy: bool = False,
+    twins: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, dict[str, Any]]:
     """By ``TARGET CASE SERIES``: ``threshold``, for a baseline of one run and that metric alone; ``paired``,
     whether it is of the ratio to the control; ``between`` and ``within``, standard deviations of logarithms
     from run to run (beyond chance) and from deployment to deployment; ``largest``, the largest difference
     between two of the runs in a row; ``runs``.
 
-    Series that a run lacks, exact ones and those with values that are not positive have none."""
+    ``twins`` are names of targets and of what was deployed beside each, with the same code: the ratio of the
+    two is kept, too, under ``beside_name``. Series that a run lacks, exact ones and those with values that
+    are not positive have none."""
+    noise = {
+        " ".join(key): told
+        for key, told in _noise_by_key(sides, control, noisy)
+        if key[0] not in twins.values()
+    }
+    for target, twin in twins.items():
+        for key, told in _noise_by_key(sides, twin, noisy):
+            if key[0] == target and told["paired"]:
+                noise[beside_name(" ".join(key))] = told
+    return noise
+
+
+def _noise_by_key(
+    sides: Sequence[Side], control: str | None, noisy: bool
+) -> Iterator[tuple[Key, dict[str, Any]]]:
     found = [side.units(control, noisy) for side in sides]
-    noise = {}
     for key in found[0]:
         if all(key in one for one in found) and is_judged(found[0][key].metric):
             told = _noise(key, [one[key] for one in found], control)
             if told is not None:
-                noise[" ".join(key)] = told
-    return noise
+                yield key, told
 
 
 def _noise(key: Key, series: Sequence[Series], control: str | None) -> dict[str, Any] | None:
@@ -79,7 +106,7 @@ def figures(runs: Sequence[NDArray[np.float64]]) -> dict[str, Any]:
     }
 
 
-def threshold(between: float, runs: int, baseline_runs: int = 1, metrics: int = 1) -> float:
+def threshold(between: float, runs: int, baseline_runs: float = 1, metrics: int = 1) -> float:
     """A share, for a baseline of so many runs and a gate of so many metrics; ``between`` is from ``runs``."""
     t = float(stats.t.ppf(1 - EXCEEDED / max(metrics, 1), runs - 1))
     return max(FLOOR, math.expm1(min(t * math.sqrt(1 + 1 / baseline_runs) * between, 5)))

@@ -66,6 +66,14 @@ def choose(store: Store, wanted: str, run: RunRecord) -> Chosen:
     return Chosen(found.run_id, (found,), _told_run(found, "run"))
 
 
+def baseline_or_run(store: Store, wanted: str) -> tuple[RunRecord, ...]:
+    """The runs of a baseline, or one run; nothing where the store has neither."""
+    named = baseline(store, wanted)
+    if named is not None:
+        return runs_of(store, named)
+    return tuple(run for run in store.runs() if run.run_id == wanted)
+
+
 def named_baseline(store: Store, called: str) -> Baseline:
     """Raises UsageError when there is none of that name."""
     found = baseline(store, called)

@@ -1,25 +1,29 @@
 """The third condition of a regression: measured again, the cell says the same (docs/gate.md)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from bench import engine, environment
 from bench.engine import Reporter
+from bench.gate.beside import twins_in, with_twins
 from bench.gate.choosing import AGAIN
 from bench.gate.judging import LEAST
 from bench.gate.report import Finding, Judged
 from bench.gate.settings import GateSettings
 from bench.plan import LONGEST_S, Plan, parse
 from results.store import Store
-from vocabulary import HostError, RunRecord
+from targets import OF_COMMITS
+from vocabulary import HostError, RunRecord, TargetError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """The re-run, kept in the store like any run. ``exit_code`` is not 0 when it was interrupted."""
+    """The re-run, kept in the store like any run. ``exit_code`` is not 0 when it was interrupted. ``twins``:
+    which targets it deployed with the baseline's code as well, and what they are called."""
 
     run_id: str
     exit_code: int
+    twins: Mapping[str, str]
 
 
 def confirmable(run: RunRecord) -> HostError | None:
@@ -39,11 +43,21 @@ def confirmable(run: RunRecord) -> HostError | None:
     return None
 
 
-def measure_again(store: Store, run: RunRecord, suspects: Sequence[Judged], reporter: Reporter) -> Again:
-    """Raises what ``engine.start`` does: UsageError where a case of the plan is not known any more."""
-    plan = plan_of(store, run, suspects)
-    finished = engine.start(plan, f"re-run of {run.run_id}", store, reporter)
-    return Again(finished.run_id, finished.exit_code)
+def measure_again(
+    store: Store, run: RunRecord, suspects: Sequence[Judged], commit: str, reporter: Reporter
+) -> Again:
+    """Beside the code of ``commit``, the baseline's, where a target can be built of it. Raises what
+    ``engine.start`` does: UsageError where a case of the plan is not known any more."""
+    where, plan = f"re-run of {run.run_id}", plan_of(store, run, suspects)
+    finished = None
+    if commit and OF_COMMITS.intersection(plan.targets):
+        try:
+            finished = engine.start(with_twins(plan, commit), where, store, reporter)
+        except (UsageError, TargetError) as error:  # nothing was measured yet
+            reporter.note(f"the baseline's code cannot be deployed beside it: {error}")
+    if finished is None:
+        finished = engine.start(plan, where, store, reporter)
+    return Again(finished.run_id, finished.exit_code, twins_in(store.run(finished.run_id), commit))
 
 
 def plan_of(store: Store, run: RunRecord, suspects: Sequence[Judged]) -> Plan:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.engine import Reporter
+from bench.gate.beside import twins_in, uncommitted
 from bench.gate.choosing import (
     Chosen,
     choose,
@@ -45,7 +46,7 @@ def gate(
     if not other_machine:
         demand_same_machine(run, chosen)
     report, baseline, thresholds = _report(store, run, chosen)
-    return _confirmed(report, store, run, baseline, thresholds, confirm, reporter)
+    return _confirmed(report, store, run, chosen, baseline, thresholds, confirm, reporter)
 
 
 def difference(store: Store, a: str, b: str | None, *, other_machine: bool = False) -> GateReport:
@@ -76,7 +77,8 @@ def _report(
     control = plan.targets[0] if len(plan.targets) > 1 else None
     sides = [read_side(store, [one.run_id for one in some]) for some in (chosen.runs, runs)]
     planned = {(target, case) for target, case, *_ in cells_of_block(plan)}
-    judged = judge(sides[0], sides[1], thresholds, control, planned, seed=run.seed)
+    twins = twins_in(run, chosen.runs[0].commit) if not uncommitted(chosen.runs) else {}
+    judged = judge(sides[0], sides[1], thresholds, control, planned, seed=run.seed, twins=twins)
     failed = [cell for one in runs for cell in _failed(store, one)]
     _demand_common(judged, sides, chosen, run, failed)
     report = GateReport(
@@ -101,6 +103,7 @@ def _confirmed(
     report: GateReport,
     store: Store,
     run: RunRecord,
+    chosen: Chosen,
     baseline: Side,
     thresholds: Thresholds,
     confirm: bool | None,
@@ -114,7 +117,8 @@ def _confirmed(
         if confirm:
             raise why
         return replace(report, notes=(*report.notes, f"not confirmed by a re-run: {why.what}"))
-    again = measure_again(store, run, suspects, reporter)
+    commit = chosen.runs[0].commit if not uncommitted(chosen.runs) else ""
+    again = measure_again(store, run, suspects, commit, reporter)
     fresh = judge(
         baseline,
         read_side(store, [again.run_id]),
@@ -123,6 +127,7 @@ def _confirmed(
         (),
         only={(one.target, one.case, one.series) for one in suspects},
         seed=run.seed + 1,
+        twins=again.twins,
     )
     return replace(
         report,

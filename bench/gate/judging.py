@@ -5,6 +5,7 @@ import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from bench.gate.settings import GateSettings, fits, names_of
 from bench.gate.sides import Key, Series, Side, has_no_speed, is_exact, is_judged
 from bench.gate.thresholds import Thresholds
 from bench.statistics.inference import holm
-from bench.statistics.permutation import shift, smallest_p
+from bench.statistics.permutation import one_sample, shift, smallest_p, smallest_paired_p
 from vocabulary import Metric
 
 LEAST = 6
@@ -21,6 +22,7 @@ LEAST = 6
 be told from chance (2 / C(10, 5) = 0.008 each)."""
 
 Planned = Collection[tuple[str, str]]  # (target, case) that the run was to measure
+NO_TWINS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,16 @@ def judge(
     planned: Planned,
     only: Collection[Key] | None = None,
     seed: int = 0,
+    twins: Mapping[str, str] = NO_TWINS,
 ) -> Judgement:
     """``b`` against the baseline ``a``. ``control`` is the target whose deployments the others' are set in
     ratio to. ``only`` some series, if given. Series that the baseline has and ``b`` should (``planned``) and
-    does not are ``missing``."""
+    does not are ``missing``. ``twins``: targets whose baseline was deployed in ``b`` beside them, and what it
+    is called there; of those, ``a`` has no part in what is found."""
     settings = thresholds.settings
     sides = a.units(control, settings.noisy), b.units(control, settings.noisy)
+    for target, twin in twins.items():
+        _set_beside(sides, b.units(twin, settings.noisy), target, twin)
     shared = [key for key in sides[1] if key in sides[0] and (only is None or key in only)]
     absolute = control is None if settings.absolute is None else settings.absolute
     choose = _Choosing(settings, control, absolute)
@@ -63,6 +69,18 @@ def judge(
     thresholds = replace(thresholds, metrics=by_chance)
     measured = [_measured(*pair, thresholds, seed) for pair in chosen]
     return Judgement(tuple(_found(measured, settings)), tuple(missing), dict(choose.unjudged))
+
+
+def _set_beside(
+    sides: tuple[dict[Key, Series], dict[Key, Series]], pairs: Mapping[Key, Series], target: str, twin: str
+) -> None:
+    """The twin's deployments for the baseline's, and each of the target's with its twin's of the block."""
+    for key in [key for key in sides[1] if key[0] == twin]:
+        own, other = (target, *key[1:]), sides[1].pop(key)
+        sides[0].pop(key, None)
+        if own in sides[1]:
+            sides[0][own] = replace(other, beside=twin)
+            sides[1][own] = replace(pairs[own], beside=twin)
 
 
 class _Choosing:
@@ -92,6 +110,9 @@ class _Choosing:
         why = self.why_not(b)
         if why is None and (is_exact(b.metric) or has_no_speed(b.metric)):
             return a, b, False
+        if why is None and b.beside:
+            with_twin = b.paired()
+            return replace(a, units=[(twin, None) for _, twin in with_twin.units if twin]), with_twin, True
         paired = a.paired(), b.paired()
         if why is None and (all(one.units for one in paired) or any(one.unfit for one in paired)):
             return *paired, True
@@ -106,7 +127,7 @@ class _Choosing:
 def _blank(a: Series, b: Series, paired: bool, thresholds: Thresholds) -> Judged:
     r = b.first
     names = names_of(r.target, r.case, r.kind, r.series, r.metric.name)
-    threshold, source = thresholds.find(names, paired, has_no_speed(r.metric))
+    threshold, source = thresholds.find(names, paired, has_no_speed(r.metric), paired and bool(b.beside))
     exact = is_exact(r.metric)
 
     def middle(series: Series) -> float:
@@ -129,6 +150,7 @@ def _blank(a: Series, b: Series, paired: bool, thresholds: Thresholds) -> Judged
         threshold=0.0 if exact else threshold,
         threshold_from="exact" if exact else source,
         deployments=(len(a.units), len(b.units)),
+        beside=b.beside,
     )
 
 
@@ -161,8 +183,11 @@ def _measured(a: Series, b: Series, paired: bool, thresholds: Thresholds, seed: 
             else math.inf
         )
         return replace(judged, ratio=ratio, low=0.0, high=math.inf, p_value=p)
-    resolution = math.hypot(a.resolution(), b.resolution())
-    found = shift(a.logarithms(), b.logarithms(), rng, resolution)
+    if b.beside and paired:
+        found = one_sample(b.logarithms(), rng, b.resolution())
+    else:
+        resolution = math.hypot(a.resolution(), b.resolution())
+        found = shift(a.logarithms(), b.logarithms(), rng, resolution)
     ratio, low, high = (math.exp(min(x, 700)) for x in (found.estimate, found.low, found.high))
     return replace(judged, ratio=ratio, low=low, high=high, p_value=found.p_value)
 
@@ -215,17 +240,22 @@ def _found(measured: list[Judged], settings: GateSettings) -> Iterator[Judged]:
             yield judged
 
 
-def needed(metrics: int, alpha: float) -> int:
+def needed(metrics: int, alpha: float, beside: bool = False) -> int:
     """Deployments a side with which a series that differs entirely is significant among so many."""
-    return next(n for n in range(LEAST, 1000) if smallest_p(n, n) * metrics < alpha)
+    return next(n for n in range(LEAST, 1000) if _smallest((n, n), beside) * metrics < alpha)
+
+
+def _smallest(deployments: tuple[int, int], beside: bool) -> float:
+    return smallest_paired_p(deployments[1]) if beside else smallest_p(*deployments)
 
 
 def _decided(judged: Judged, family: int, settings: GateSettings) -> Judged:
-    if smallest_p(*judged.deployments) * family >= settings.alpha:
+    beside = bool(judged.beside) and judged.paired
+    if _smallest(judged.deployments, beside) * family >= settings.alpha:
         return replace(
             judged,
             finding=Finding.INCONCLUSIVE,
-            why=f"{family} metrics need {needed(family, settings.alpha)} deployments a side, "
+            why=f"{family} metrics need {needed(family, settings.alpha, beside)} deployments a side, "
             f"these are {judged.deployments[0]} and {judged.deployments[1]}",
         )
     no_interval = math.isinf(judged.high)
@@ -245,6 +275,5 @@ def _decided(judged: Judged, family: int, settings: GateSettings) -> Judged:
 def _told(judged: Judged) -> str:
     if math.isinf(judged.high):
         return f"{judged.baseline:.4g} before, {judged.run:.4g} now"
-    return f"{judged.ratio:.3f} times ({judged.low:.3f} to {judged.high:.3f})" + (
-        f", {judged.target} over its control" if judged.paired else ""
-    )
+    over = f", over {judged.beside} beside it" if judged.beside else f", {judged.target} over its control"
+    return f"{judged.ratio:.3f} times ({judged.low:.3f} to {judged.high:.3f})" + over * judged.paired

@@ -41,7 +41,9 @@ EXIT_CODES = {
 class Judged:
     """One metric of the run against the baseline's. ``ratio`` (with its 95 % interval) is the run's figure
     over the baseline's, each taken over the control's if ``paired``; NaN where there is none. ``worse`` is
-    that ratio or its inverse, so that above 1 is worse. Estimates are medians of deployments in ``unit``."""
+    that ratio or its inverse, so that above 1 is worse. Estimates are medians of deployments in ``unit``.
+    ``beside``: the target with the baseline's code that this run deployed in the same blocks; then that is
+    what the figures and the ratio are over."""
 
     target: str
     case: str
@@ -64,6 +66,7 @@ class Judged:
     threshold: float = math.nan
     threshold_from: str = ""
     deployments: tuple[int, int] = (0, 0)  # the baseline's, the run's
+    beside: str = ""
     suspect: bool = False  # the first two conditions of a regression are met
     again: Mapping[str, Any] = field(default_factory=dict)  # what the re-run gave
 

@@ -2,10 +2,11 @@
 
 Where the run has a control (its first target, the process), a deployment's number is the logarithm of its
 median over that of the control's deployment in the same block: what hit the machine in those seconds, or from
-the one run to the other, is in both and cancels."""
+the one run to the other, is in both and cancels. Where the run deployed the baseline's code as well (its
+``twin``, ``kxbench run --beside``), it is the logarithm over that: then nothing else is in it at all."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,12 +46,14 @@ class Side:
 @dataclass(slots=True)
 class Series:
     """One series of a side. ``first`` tells what it is; ``dropped`` deployments were noisy; ``unfit`` pairs
-    have a figure below zero: of what is measured in ratios, no measurement gives one."""
+    have a figure below zero: of what is measured in ratios, no measurement gives one. ``beside``: the twin
+    that the pairs are with, in place of the control."""
 
     first: Replicate
     units: Units
     dropped: int
     unfit: int = 0
+    beside: str = ""
 
     @property
     def metric(self) -> Metric:
@@ -65,7 +68,7 @@ class Series:
         pairs = [(r, p) for r, p in self.units if p is not None and _alike(r.metric, p.metric)]
         units: Units = [(r, p) for r, p in pairs if r.median > 0 and p.median > 0]
         unfit = sum(min(r.median, p.median) < 0 for r, p in pairs)
-        return Series(self.first, units, self.dropped, unfit)
+        return replace(self, units=units, unfit=unfit)
 
     def logarithms(self) -> NDArray[np.float64]:
         """Of the ratios to the control, or of the medians where there is none; all must be positive."""

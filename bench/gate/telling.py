@@ -74,9 +74,13 @@ def figures(judged: Judged) -> tuple[str, str]:
 
 def notes(report: GateReport) -> Iterator[str]:
     """What to know before believing it."""
-    if report.control and any(one.paired and math.isfinite(one.ratio) for one in report.metrics):
+    timed = [one for one in report.metrics if one.paired and math.isfinite(one.ratio)]
+    if twins := sorted({one.beside for one in timed if one.beside}):
+        yield f"over {', '.join(twins)}: the baseline's code, deployed in the same blocks"
+    over_control = [one for one in timed if not one.beside]
+    if report.control and over_control:
         yield f"figures are as measured; a ratio is of figures over {report.control}'s, now to then"
-    if report.drift is not None and report.control:
+    if report.drift is not None and report.control and (over_control or not timed):
         much = f"{abs(report.drift - 1):.0%} {'slower' if report.drift > 1 else 'faster'}"
         yield f"the machine itself ({report.control}) was {much} than at the baseline: divided out"
     if report.confirmed_by:

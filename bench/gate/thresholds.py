@@ -1,16 +1,21 @@
 """How much worse is too much: by metric, from the plan, else from calibration, else a default."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.gate.calibration import threshold
+from bench.gate.calibration import beside_name, threshold
 from bench.gate.settings import GateSettings, fits
 from results.baselines import Calibration
 
 PAIRED = 0.05
 """Of ratios to a control, by default: three to five per cent is what they differ by between runs of the same
 on small shared machines (docs/evidence.md)."""
+
+BESIDE = 0.03
+"""Of ratios to the baseline's code in the same blocks: what two copies of the same differ by from run to run,
+beyond chance, is 1 % and less (docs/gate-evidence.md)."""
 
 ABSOLUTE = 0.30
 """Of times themselves: two runs at different hours on a shared machine differ by 10 % and more of nothing."""
@@ -40,15 +45,19 @@ class Thresholds:
                 noise.setdefault(name, found)
         return cls(settings, noise, baseline_runs)
 
-    def find(self, names: Sequence[str], paired: bool, speedless: bool) -> tuple[float, str]:
-        """The threshold as a share, and where it is from. ``names`` as ``names_of`` gives them."""
+    def find(
+        self, names: Sequence[str], paired: bool, speedless: bool, beside: bool = False
+    ) -> tuple[float, str]:
+        """The threshold as a share, and where it is from. ``names`` as ``names_of`` gives them. ``beside``:
+        of the ratio to the baseline's code in the same blocks."""
         for pattern, share in self.settings.thresholds.items():
             if fits(pattern, names):
                 return share, "plan"
-        calibrated = self.noise.get(names[-1])
+        calibrated = self.noise.get(beside_name(names[-1]) if beside else names[-1])
         if calibrated is not None and bool(calibrated["paired"]) is paired:
             between, runs = float(calibrated["between"]), int(calibrated["runs"])
-            return threshold(between, runs, self.baseline_runs, self.metrics), "calibration"
+            others = math.inf if beside else self.baseline_runs  # beside: no other run has a part in it
+            return threshold(between, runs, others, self.metrics), "calibration"
         if self.settings.threshold is not None:
             return self.settings.threshold, "plan"
-        return (SPEEDLESS if speedless else PAIRED if paired else ABSOLUTE), "default"
+        return (SPEEDLESS if speedless else BESIDE if beside else PAIRED if paired else ABSOLUTE), "default"

@@ -8,7 +8,10 @@ their own and would drown a difference of means.
 The factor is the median of all ratios of a deployment of one side to one of the other (Hodges and Lehmann,
 Ann. Math. Statist. 34, 1963), the estimate that goes with that test: as little moved by outliers as a ratio
 of medians, and nearly as sharp as a ratio of means. Its interval is a bootstrap over deployments, widened by
-Student's quantile as in ``interval.py``, for the percentiles of a bootstrap of six are too narrow."""
+Student's quantile as in ``interval.py``, for the percentiles of a bootstrap of six are too narrow.
+
+``one_sample`` is the same where each deployment has a partner in its block, from which alone it could have
+been exchanged: Wilcoxon's signed ranks, the median of all means of two differences, blocks drawn anew."""
 
 import itertools
 import math
@@ -89,3 +92,50 @@ def shift(a: Floats, b: Floats, rng: np.random.Generator, resolution: float = 0.
     error = max(float(drawn.std()), resolution)
     half = float(stats.t.ppf((1 + LEVEL) / 2, min(len(a), len(b)) - 1)) * error
     return Shift(estimate, estimate - half, estimate + half, permutation_p(a, b, rng))
+
+
+def smallest_paired_p(n: int) -> float:
+    """The least two-sided p that the test of ``one_sample`` can give of so many pairs."""
+    return float(min(1.0, 2.0 ** (1 - n)))
+
+
+@lru_cache(maxsize=4)
+def _signs(n: int) -> NDArray[np.bool_]:
+    """Every way in which n pairs could have lain, shape (2^n, n)."""
+    return (np.arange(2**n)[:, None] >> np.arange(n) & 1).astype(bool)
+
+
+def signed_rank_p(differences: Floats, rng: np.random.Generator) -> float:
+    """Two-sided p of Wilcoxon's signed ranks, shape (n,), by its permutation distribution: each pair could
+    have lain the other way round. Exact up to ``EXACT`` ways, else of random ones and the observed. Zeros
+    take ranks and have no sign (Pratt, J. Amer. Statist. Assoc. 54, 1959)."""
+    ranks = np.where(differences == 0, 0.0, stats.rankdata(np.abs(differences)))
+    middle = float(ranks.sum()) / 2
+    observed = abs(float(ranks[differences > 0].sum()) - middle) - 1e-9
+    n = len(differences)
+    if 2**n <= EXACT:
+        sums = _signs(n) @ ranks
+        return float((np.abs(sums - middle) >= observed).mean())
+    sums = (rng.random((DRAWS, n)) < 0.5) @ ranks
+    return float((1 + (np.abs(sums - middle) >= observed).sum()) / (1 + DRAWS))
+
+
+def pseudo_median(differences: Floats) -> Floats:
+    """The median of all means of two, with themselves as well (Hodges and Lehmann); (..., n) to (...)."""
+    i, j = np.triu_indices(differences.shape[-1])
+    return np.asarray(np.median((differences[..., i] + differences[..., j]) / 2, axis=-1), np.float64)
+
+
+def one_sample(differences: Floats, rng: np.random.Generator, resolution: float = 0.0) -> Shift:
+    """How far differences of pairs, shape (n,), lie from 0. ``resolution`` as in ``shift``. Needs two."""
+    n = len(differences)
+    estimate = float(pseudo_median(differences))
+    at_once = max(1, min(RESAMPLES, _AT_ONCE // (n * (n + 1) // 2)))
+    drawn = np.concatenate(
+        [
+            pseudo_median(differences[rng.integers(n, size=(at_once, n))])
+            for _ in range(-(-RESAMPLES // at_once))
+        ]
+    )
+    half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1)) * max(float(drawn.std()), resolution)
+    return Shift(estimate, estimate - half, estimate + half, signed_rank_p(differences, rng))

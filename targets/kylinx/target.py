@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+from targets import commit_in
 from targets.kylinx import building, host
+from targets.kylinx.building import NOW, Build
 from targets.kylinx.image import Request, cached_image
 from targets.kylinx.image.elf import is_elf
 from targets.kylinx.toolstack.monitor import FamilyOptions
@@ -23,21 +25,23 @@ _MOST_SIBLINGS = 64
 class KylinxDeployment(SiteDeployment):
     """See `vocabulary.protocols.Deployment`. Each program gets a fresh family: monitor, memory, pVMs."""
 
-    def __init__(self, target: str, site: Site, scratch: Path, *, vm_per_pvm: bool = False) -> None:
+    def __init__(
+        self, target: str, site: Site, scratch: Path, *, build: Build = NOW, vm_per_pvm: bool = False
+    ) -> None:
         super().__init__(target, site, scratch)
-        self._vm_per_pvm = vm_per_pvm
+        self._build, self._vm_per_pvm = build, vm_per_pvm
         self._symbols = Symbols(None)
 
     @property
     def probe_points(self) -> Mapping[str, Path]:
         """The monitor's; what runs in a pVM cannot be probed from outside."""
-        return {"kxmonitor": building.MONITOR}
+        return {"kxmonitor": self._build.monitor}
 
     def run_micro(self, program: Path, args: Sequence[str], *, timeout_s: float) -> str:
         """As the process target's. The image is made, or found, before the clock starts."""
         image = _image_for(program, args)
         self._symbols = Symbols(image)
-        runner = _runner(image, vm_per_pvm=self._vm_per_pvm)
+        runner = self._runner(image)
         try:
             return run_micro(self.place, self._console, self._scratch, program, args, timeout_s, runner)
         except TargetError as error:
@@ -46,8 +50,7 @@ class KylinxDeployment(SiteDeployment):
 
     def command(self, program: Path, args: Sequence[str]) -> list[str]:
         """A monitor with a family for the program."""
-        runner = _runner(_image_for(program, args), vm_per_pvm=self._vm_per_pvm)
-        return [*runner, str(program.absolute()), *args]
+        return [*self._runner(_image_for(program, args)), str(program.absolute()), *args]
 
     def serve(self, service: Service) -> AbstractContextManager[Endpoint]:
         """Raises UnsupportedError: pVMs have no network yet."""
@@ -56,6 +59,15 @@ class KylinxDeployment(SiteDeployment):
     def console(self) -> str:
         return self._symbols.annotate(self._console.tail())
 
+    def _runner(self, image: Path) -> list[str]:
+        """The words before a program that start a monitor with a family for it."""
+        cpus = len(os.sched_getaffinity(0))
+        options = FamilyOptions(image, cpus=cpus, vm_per_pvm=self._vm_per_pvm, build=self._build)
+        words = options.command()
+        for name, value in ENVIRONMENT.items():
+            words += ["--env", f"{name}={value}"]
+        return [*words, "--"]
+
 
 def _image_for(program: Path, args: Sequence[str]) -> Path:
     """An image with the programs beside ``program`` and the files that ``args`` name."""
@@ -63,14 +75,6 @@ def _image_for(program: Path, args: Sequence[str]) -> Path:
         raise TargetError("there is no such micro program", where=str(program), remedy="run ./kxbench setup")
     request = Request(_beside(program), _files_of(args), name=program.absolute().parent.parent.name)
     return cached_image(request).path
-
-
-def _runner(image: Path, *, vm_per_pvm: bool = False) -> list[str]:
-    """The words before a program that start a monitor with a family for it."""
-    words = FamilyOptions(image, cpus=len(os.sched_getaffinity(0)), vm_per_pvm=vm_per_pvm).command()
-    for name, value in ENVIRONMENT.items():
-        words += ["--env", f"{name}={value}"]
-    return [*words, "--"]
 
 
 def _beside(program: Path) -> tuple[str, ...]:
@@ -100,7 +104,7 @@ class KylinxTarget:
     vm_per_pvm = False
 
     def __init__(self, lab: Lab, name: str = "kylinx") -> None:
-        self._lab, self._name = lab, name
+        self._lab, self._name, self._commit = lab, name, commit_in(name)
 
     @property
     def name(self) -> str:
@@ -114,14 +118,21 @@ class KylinxTarget:
         return frozenset({Capability.MICRO, Capability.LIBRARIES, Capability.KERNEL})
 
     def build(self) -> None:
-        """Monitor and LibOS; images are made, and kept, when a program is first run. Raises TargetError."""
-        building.build()
+        """Monitor and LibOS; images are made, and kept, when a program is first run. Raises TargetError, and
+        UsageError for a commit that cannot be built."""
+        if self._commit:
+            building.build_commit(self._commit)
+        else:
+            building.build()
 
     @contextmanager
     def deploy(self, scratch: Path) -> Iterator[Deployment]:
         """A fresh place; each program that is run boots a family in it. Raises TargetError."""
         with deployed(self._lab, self._name, "kylinx", scratch) as site:
-            yield KylinxDeployment(self._name, site, scratch.absolute(), vm_per_pvm=self.vm_per_pvm)
+            build = building.of_commit(self._commit) if self._commit else NOW
+            yield KylinxDeployment(
+                self._name, site, scratch.absolute(), build=build, vm_per_pvm=self.vm_per_pvm
+            )
 
 
 class KylinxVmTarget(KylinxTarget):

@@ -42,7 +42,7 @@ class Family:
     guest: Path
 
     def run(self, what: str, count: int = COUNT) -> None:
-        """To the program's end and its children's: one that has been waited for may still be on its way out."""
+        """To the end of it and its children: one that was waited for may still be on its way out."""
         arguments = (str(self.guest), what, str(count))
         assert run_program(self.control, Program(str(self.guest), arguments)).status == 0
         self.idle()

@@ -1,6 +1,6 @@
 import pytest
 
-from targets import make_target
+from targets import at_commit, commit_in, make_target
 from targets.lab import Lab
 from vocabulary import Capability, UsageError
 
@@ -31,3 +31,17 @@ def test_unknown_target(name: str) -> None:
 def test_bad_label(name: str) -> None:
     with pytest.raises(UsageError, match="label"):
         make_target(name, Lab())
+
+
+def test_a_label_that_reads_as_a_commit_is_one() -> None:
+    name = at_commit("kylinx", "0123456789abcdef0123456789abcdef01234567")
+    assert name == "kylinx@0123456789ab" and commit_in(name) == "0123456789ab"
+    assert make_target(name, Lab()).name == name
+    assert commit_in("kylinx") == commit_in("kylinx@again") == commit_in("kylinx@abc123") == ""
+
+
+@pytest.mark.parametrize("name", ["process@0123456", "microkernel@0123456789ab"])
+def test_some_have_no_build_of_a_commit(name: str) -> None:
+    with pytest.raises(UsageError, match="cannot be deployed with the code of commit") as caught:
+        make_target(name, Lab())
+    assert "these can: kylinx, kylinx-vm" in caught.value.remedy

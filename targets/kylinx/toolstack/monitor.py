@@ -12,7 +12,7 @@ from subprocess import DEVNULL, Popen
 from types import TracebackType
 from typing import IO, Self
 
-from targets.kylinx.building import LIBOS, MONITOR
+from targets.kylinx.building import NOW, Build
 from targets.kylinx.toolstack.control import Control, MonitorGoneError
 from targets.kylinx.toolstack.limits import Group, Limits, make
 from vocabulary.errors import TargetError
@@ -45,7 +45,7 @@ class Share:
 @dataclass(frozen=True, slots=True)
 class FamilyOptions:
     """None: the monitor's own default. ``memory_bytes`` is of guest memory. ``vm_per_pvm``: each pVM in a KVM
-    VM of its own, not all in one."""
+    VM of its own, not all in one. ``build``: whose monitor and LibOS."""
 
     image: Path
     memory_bytes: int | None = None
@@ -55,6 +55,7 @@ class FamilyOptions:
     shares: tuple[Share, ...] = ()
     extra: tuple[str, ...] = ()
     vm_per_pvm: bool = False
+    build: Build = NOW
 
     def limits(self) -> Limits:
         memory, threads = self.memory_bytes, (self.pvms or DEFAULT_PVMS) + _THREADS_BESIDES
@@ -70,7 +71,7 @@ class FamilyOptions:
 
     def command(self) -> list[str]:
         """The monitor and the options that describe the family."""
-        words = [str(MONITOR), "--libos", str(LIBOS), "--image", str(self.image)]
+        words = [str(self.build.monitor), "--libos", str(self.build.libos), "--image", str(self.image)]
         for name, value in (("memory", self.memory_bytes), ("pvms", self.pvms), ("cpus", self.cpus)):
             words += [f"--{name}", str(value)] if value is not None else []
         words += ["--hostname", self.hostname] if self.hostname else []
@@ -122,8 +123,9 @@ def start_monitor(name: str, options: FamilyOptions, listening: socket.socket | 
 
     ``listening``: the socket at which it takes further connections. Raises TargetError with its words when it
     does not come up."""
-    if not MONITOR.exists() or not LIBOS.exists():
-        raise TargetError("it is not built", where=str(MONITOR), remedy="make -C targets/kylinx")
+    build = options.build
+    if not build.monitor.exists() or not build.libos.exists():
+        raise TargetError("it is not built", where=str(build.monitor), remedy="make -C targets/kylinx")
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     given = listening if listening is not None else theirs
     group = make(name, options.limits())

@@ -416,14 +416,13 @@ def test_an_interrupted_calibration_says_how_it_is_finished() -> None:
 
 def test_the_re_run_has_the_suspects_and_the_control(store: Store) -> None:
     run = put(store, SLOW, 2)
-    suspect = _suspect()
-    plan = plan_of(store, run, [suspect])
+    plan = plan_of(store, run, [suspect()])
     assert plan.targets == ("process", "kylinx") and [case.kind for case in plan.cases] == ["pipe"]
     assert plan.blocks == 12 and plan.warmup == 0 and plan.name == "made-up-again"
     validate(plan, "again", case_kind, PROBES)
 
 
-def _suspect() -> Judged:
+def suspect() -> Judged:
     return Judged(
         target="kylinx",
         case="pipe",
@@ -460,13 +459,13 @@ def _suspect() -> Judged:
     ],
 )
 def test_what_a_re_run_decides(ratio: float, low: float, high: float, p: float, wanted: Finding) -> None:
-    second = replace(_suspect(), ratio=ratio, low=low, high=high, p_value=p, p_adjusted=p)
-    (found,) = after([_suspect()], [second], GateSettings())
+    second = replace(suspect(), ratio=ratio, low=low, high=high, p_value=p, p_adjusted=p)
+    (found,) = after([suspect()], [second], GateSettings())
     assert found.finding is wanted and found.again["ratio"] == ratio
 
 
 def test_a_re_run_that_measured_nothing_is_inconclusive() -> None:
-    assert after([_suspect()], [], GateSettings())[0].finding is Finding.INCONCLUSIVE
+    assert after([suspect()], [], GateSettings())[0].finding is Finding.INCONCLUSIVE
 
 
 @pytest.mark.parametrize(
@@ -484,9 +483,9 @@ def test_the_gate_with_a_re_run(
 ) -> None:
     """The re-run itself is made up: a real one is in tests/end_to_end/test_gate.py."""
 
-    def measure(kept: Store, run: RunRecord, suspects: list[Judged], _reporter: object) -> Again:
+    def measure(kept: Store, run: RunRecord, suspects: list[Judged], *_rest: object) -> Again:
         assert [one.case for one in suspects] == ["pipe"]
-        return Again(put(kept, replace(again, plan=f"{run.plan_name}-again"), 77).run_id, 0)
+        return Again(put(kept, replace(again, plan=f"{run.plan_name}-again"), 77).run_id, 0, {})
 
     monkeypatch.setattr(driver, "confirmable", lambda _run: None)
     monkeypatch.setattr(driver, "measure_again", measure)
