@@ -1,7 +1,7 @@
 """What bench lends the dashboard, and the commands that start it, export it and push runs to one."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -22,11 +22,21 @@ _LEAST_TOKEN = 16
 
 
 def hooks() -> Hooks:
-    return Hooks(judge=judge, compare=compare_sides, changes=changes, systems=systems, kinds=kinds)
+    return Hooks(
+        judge=judge, compare=compare_sides, changes=changes, steps=steps, systems=systems, kinds=kinds
+    )
 
 
 def changes(values: Sequence[float]) -> list[ChangePoint]:
-    return [ChangePoint(one.at, one.ratio, one.low, one.high, one.p) for one in changepoints.changes(values)]
+    return _points(changepoints.changes(values))
+
+
+def steps(values: Sequence[float]) -> list[ChangePoint]:
+    return _points(changepoints.steps(values))
+
+
+def _points(found: Iterable[changepoints.Change]) -> list[ChangePoint]:
+    return [ChangePoint(one.at, one.ratio, one.low, one.high, one.p) for one in found]
 
 
 @cache

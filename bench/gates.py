@@ -201,8 +201,9 @@ def set_(
         chosen = [judged_run(kept, run) for run in runs]
         made = set_baseline(kept, name, chosen, why)
         doubted = doubts(kept, chosen)
+        row = _baseline_row(made, kept)
     if json:
-        print_json(_baseline_row(made))
+        print_json(row)
     else:
         out.print(f"{made.called} is run {', '.join(made.runs)}, commit {code_of(chosen[0])}", markup=False)
     for doubt in doubted:
@@ -217,7 +218,8 @@ def list_(store: StoreOption = None, json: JsonOption = False) -> None:
 
     with opened(store) as kept:
         newest = {one.name: one for one in baselines(kept)}
-    _show_baselines(list(newest.values()), json)
+        rows = [_baseline_row(one, kept) for one in newest.values()]
+    _show_baselines(rows, json)
 
 
 @app.command("show")
@@ -233,7 +235,8 @@ def show_(
 
     with opened(store) as kept:
         versions = baselines(kept, named_baseline(kept, name).name)
-    _show_baselines(versions, json)
+        rows = [_baseline_row(one, kept) for one in versions]
+    _show_baselines(rows, json)
 
 
 @app.command()
@@ -266,11 +269,18 @@ def diff(
         raise typer.Exit(EXIT_NEGATIVE)
 
 
-def _baseline_row(one: Any) -> dict[str, Any]:
+def _baseline_row(one: Any, store: Any) -> dict[str, Any]:
+    from bench.gate.choosing import code_of
+
+    try:
+        code = code_of(store.run(one.runs[0]))
+    except UsageError:
+        code = "its run is gone"
     return {
         "baseline": one.called,
         "runs": list(one.runs),
         "commit": one.commit,
+        "code": code,
         "machine": one.machine,
         "host": one.host,
         "made_by": one.made_by,
@@ -279,13 +289,13 @@ def _baseline_row(one: Any) -> dict[str, Any]:
     }
 
 
-def _show_baselines(found: list[Any], json: bool) -> None:
-    rows = [_baseline_row(one) for one in found]
+def _show_baselines(rows: list[dict[str, Any]], json: bool) -> None:
     if json:
         print_json(rows)
         return
     if not rows:
         err.print("kxbench: no baseline yet: kxbench baseline set NAME RUN --why ...", markup=False)
         return
-    listed = [[", ".join(v) if isinstance(v, list) else str(v) for v in row.values()] for row in rows]
-    print_table("", list(rows[0]), listed)
+    shown = [{key: value for key, value in row.items() if key != "commit"} for row in rows]
+    listed = [[", ".join(v) if isinstance(v, list) else str(v) for v in row.values()] for row in shown]
+    print_table("", list(shown[0]), listed)

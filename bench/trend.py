@@ -106,19 +106,14 @@ def trends(store: Store, metric: str, machine: str = "", absolute: bool = False)
         for name, members in by_machine.items():
             members.sort(key=lambda member: (member[0].started_s, member[0].run_id))
             values = [point.value for _, point in members]
-            exact = series.unit == "instructions" and all(_sure(point) for _, point in members)
-            seen = steps(values) if exact and not against else changes(values)
+            exact = not against and series.counted(point for _, point in members)
+            seen = steps(values) if exact else changes(values)
             found.append(Trend(series, name, against, tuple(members), tuple(seen), exact))
     return found
 
 
-def _sure(point: Point) -> bool:
-    """Whether all deployments of the run counted the same."""
-    return not (point.low < point.value or point.high > point.value)
-
-
 def _matching(store: Store, metric: str) -> list[SeriesId]:
-    every = [one for one in all_series(store) if not one.probed]
+    every = [one for one in all_series(store) if not one.probed and not one.of_a_commit]
     fitting = [
         one for one in every if fits(metric, names_of(one.target, one.case, one.kind, one.series, one.metric))
     ]

@@ -3,6 +3,7 @@
 import os
 import shlex
 import sqlite3
+import time
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, inspect, make_url, text
@@ -62,7 +63,7 @@ def _sqlite(path: Path) -> tuple[Engine, bool]:
         try:
             connection.execute("PRAGMA foreign_keys=ON")
             if writable:
-                connection.execute("PRAGMA journal_mode=WAL")
+                _write_ahead(connection)
                 connection.execute("PRAGMA synchronous=FULL")  # under WAL, NORMAL may lose the last commits
         except BaseException:
             connection.close()
@@ -72,6 +73,20 @@ def _sqlite(path: Path) -> tuple[Engine, bool]:
     return create_engine(
         "sqlite://", creator=connected, poolclass=QueuePool, json_serializer=to_json
     ), writable
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """To the write-ahead log. The change takes the whole file from a lock that it holds already, for which
+    SQLite does not wait (two that did would wait for each other), so we do."""
+    deadline = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(0.005)
 
 
 def _make_last_directory(directory: Path) -> None:

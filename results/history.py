@@ -1,6 +1,7 @@
 """Many runs at once, from the database alone: lists of runs, machines, and one series over all of them."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ _BRIEF = (
     *(RUNS.c.run_id, RUNS.c.started_s, RUNS.c.machine, type_coerce(RUNS.c.plan_name, Text), RUNS.c.state),
     *(RUNS.c.finished_s, type_coerce(RUNS.c.commit, Text), RUNS.c.cells_planned, RUNS.c.judged_s),
 )  # all of the index runs_by_time: the records themselves, with plan and environment, are not read
+
+_AT_COMMIT = re.compile("@[0-9a-f]{7,40}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,16 @@ class SeriesId:
     unit: str
     clock: str
     better: str
+
+    @property
+    def of_a_commit(self) -> bool:
+        """Of another version, beside the run's own (``kylinx@0123456789ab``): it has no history."""
+        return _AT_COMMIT.search(self.target) is not None
+
+    def counted(self, points: Iterable["Point"]) -> bool:
+        """Whether every deployment of each run counted the same instructions, so that any difference is a
+        change."""
+        return self.unit == "instructions" and not any(p.low < p.value or p.high > p.value for p in points)
 
 
 @dataclass(frozen=True, slots=True)

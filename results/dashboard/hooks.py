@@ -78,10 +78,11 @@ def _nothing(*_: Any) -> tuple[()]:
 @dataclass(frozen=True, slots=True)
 class Hooks:
     """``compare`` takes two sides and raises UsageError when they have nothing in common. ``changes`` takes
-    the figures of one series on one machine, the oldest first."""
+    the figures of one series on one machine, the oldest first; ``steps`` those of one that is counted."""
 
     judge: Callable[[Store, RunRecord], Judgement]
     compare: Callable[[Store, Side, Side], Sequence[ComparisonRow]]
     changes: Callable[[Sequence[float]], Sequence[ChangePoint]] = _nothing
+    steps: Callable[[Sequence[float]], Sequence[ChangePoint]] = _nothing
     systems: Callable[[], Sequence[System]] = _nothing
     kinds: Callable[[], Sequence[Kind]] = _nothing

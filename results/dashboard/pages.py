@@ -137,11 +137,10 @@ def trends_page(source: Source, links: Links) -> str:
 def _groups(source: Source) -> list[tuple[str, list[tuple[SeriesId, str, str]]]]:
     """The judged series by family, each with its title and its unit's word."""
     groups: dict[str, list[tuple[SeriesId, str, str]]] = {f.title: [] for f in (*FAMILIES, OTHER)}
-    for one in source.series().values():
-        if one.better != "neither":
-            groups[family_of(one.kind).title].append(
-                (one, title_of(one), one.unit if one.unit != "1" else "count")
-            )
+    for one in source.trended():
+        groups[family_of(one.kind).title].append(
+            (one, title_of(one), one.unit if one.unit != "1" else "count")
+        )
     return [(title, rows) for title, rows in groups.items() if rows]
 
 

@@ -34,7 +34,7 @@ def export_site(
 
 def _pages(source: Source, out: Path, most_runs: int, told: Callable[[str], None]) -> None:
     runs = list(itertools.islice(source.runs(), most_runs))
-    trends = [one.series_id for one in source.series().values() if one.better != "neither"]
+    trends = [one.series_id for one in source.trended()]
     pairs = _pairs(source, runs)
 
     def links(up: str) -> FileLinks:

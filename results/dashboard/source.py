@@ -92,6 +92,10 @@ class Source:
     def series(self) -> dict[int, history.SeriesId]:
         return self.kept("series", lambda: {s.series_id: s for s in history.all_series(self.store)})
 
+    def trended(self) -> list[history.SeriesId]:
+        """Those whose history tells something: that can be better or worse, of the code as it was."""
+        return [s for s in self.series().values() if s.better != "neither" and not s.of_a_commit]
+
     def machine_name(self, run_id: str) -> str:
         """Of the machine of a run, for people."""
         return self.kept(("machine", run_id), lambda: machine_text(self.run(run_id)))

@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -23,6 +23,7 @@ MOST_POINTS = 500  # drawn at once; of more runs, neighbours are drawn together 
 _MOST_DOTS = 4000
 _LISTED = 60
 _ONE = Scale(1, "×")
+_Finder = Callable[[Sequence[float]], Sequence[ChangePoint]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +107,31 @@ def changes_of(source: Source, trend: Trend) -> tuple[Changed, ...]:
     found = []
     for machine, members in trend.machines.items():
         values = tuple(p.point.value for p in members)
-        every = source.lasting.get("", values, partial(_found, source, values))
+        kind, find = _way(source, trend, members)
+        every = source.lasting.get(kind, values, partial(_found, find, values))
         found += [_changed(trend.series, machine, members, one) for one in every if 0 < one.at < len(members)]
     return tuple(found)
 
 
-def _found(source: Source, values: tuple[float, ...]) -> tuple[ChangePoint, ...]:
-    return tuple(source.hooks.changes(values))
+def _way(source: Source, trend: Trend, members: Sequence[Placed]) -> tuple[str, _Finder]:
+    """How its changes are found: of what is counted every difference is one."""
+    if not trend.against and trend.series.counted(p.point for p in members):
+        return "counted", source.hooks.steps
+    return "", source.hooks.changes
+
+
+def _found(find: _Finder, values: tuple[float, ...]) -> tuple[ChangePoint, ...]:
+    return tuple(find(values))
 
 
 def are_quick(source: Source, trend: Trend) -> bool:
     """Whether its change points are found already, or soon: of thousands of runs they take a while, and a
     page is shown before."""
-    every = [tuple(p.point.value for p in members) for members in trend.machines.values()]
-    return all(len(values) <= QUICK or source.lasting.has("", values) for values in every)
+    every = [
+        (_way(source, trend, members)[0], tuple(p.point.value for p in members))
+        for members in trend.machines.values()
+    ]
+    return all(len(values) <= QUICK or source.lasting.has(kind, values) for kind, values in every)
 
 
 def _changed(series: SeriesId, machine: str, members: Sequence[Placed], change: ChangePoint) -> Changed:

@@ -47,12 +47,14 @@ def test_github(suite: Suite, tmp_path: Path) -> None:
         "KXBENCH_STORE": str(suite.store),
         "KXBENCH_PLAN": str(write_plan(tmp_path)),
         "KXBENCH_BASELINE": flow["env"]["KXBENCH_BASELINE"],
+        "KXBENCH_BESIDE": "",  # processes have no build of a commit; test_gate.py has what does
         "GITHUB_OUTPUT": str(out),
         "GITHUB_STEP_SUMMARY": str(summary),
     }
     assert shell(steps["Set up"]["run"], tmp_path, **env).returncode == 0
     done = shell(steps["Measure"]["run"], tmp_path, **env)
     assert done.returncode == 0, done.stderr
+    assert "--beside " + env["KXBENCH_BASELINE"] in flow["env"]["KXBENCH_BESIDE"]
     name, _, run = out.read_text().strip().partition("=")
     assert steps["Gate"]["env"]["RUN"] == "${{ steps.measure.outputs." + name + " }}"
 
@@ -92,6 +94,8 @@ def test_gitlab(suite: Suite, tmp_path: Path) -> None:
         "KXBENCH_BASELINE": jobs["variables"]["KXBENCH_BASELINE"],
         "CI_COMMIT_TITLE": "Faster pipes",
     }
+    beside = jobs["performance-gate"]["variables"]["KXBENCH_BESIDE"]
+    assert beside == "--beside " + env["KXBENCH_BASELINE"] and "variables" not in jobs["performance-baseline"]
     for name in ("performance-baseline", "performance-gate"):
         assert jobs[name]["extends"] == ".kxbench"
         done = shell("\n".join([*before, *jobs[name]["script"]]), tmp_path, **env)

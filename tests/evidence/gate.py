@@ -1,14 +1,15 @@
 """The evidence for the regression gate: what is a tenth slower is caught, and what is the same passes.
 
-    .venv/bin/python -m tests.evidence.gate          (as root, from the repository's root; some 35 minutes)
+    .venv/bin/python -m tests.evidence.gate          (as root, from the repository's root; some 50 minutes)
 
 Builds KylinX's LibOS a second time with a busy loop that makes every fork a tenth longer
 (SLOWDOWN_PERCENT=10, targets/kylinx/libos/mm/fork.c), calibrates the gate and sets a baseline with the code
 as it is, then runs and gates 20 times the code as it is and 20 times the slow one, in turn, each by the
-command line as a CI job does. Writes docs/gate-evidence.md.
+command line as a CI job does: `kxbench run PLAN --beside before`, then `kxbench gate RUN --baseline before`.
+Writes docs/gate-evidence.md.
 
-Commit nothing meanwhile: runs of several commits are no calibration, and nothing is measured again at another
-commit than the run's."""
+Commit nothing meanwhile, and have no uncommitted changes: runs of several commits are no calibration, and
+nothing is measured again at another commit than the run's."""
 
 import argparse
 import json
@@ -25,6 +26,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 KYLINX = ROOT / "targets" / "kylinx"
+BASELINE = "before"
 PLAN = """
 name = "gate-evidence"
 targets = ["process", "kylinx"]
@@ -66,8 +68,9 @@ class Suite:
             raise SystemExit(f"kxbench {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr}")
         return json.loads(done.stdout)
 
-    def run(self, seed: int, slow: bool = False) -> str:
-        return str(self("run", str(self.plan), "--seed", str(seed), slow=slow, codes=(0, 5))["run"])
+    def run(self, seed: int, beside: str, slow: bool = False) -> str:
+        words = ("run", str(self.plan), "--seed", str(seed), "--beside", beside)
+        return str(self(*words, slow=slow, codes=(0, 5))["run"])
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,8 @@ class Gated:
 
 
 def gated(suite: Suite, seed: int, slow: bool) -> Gated:
-    run = suite.run(seed, slow)
-    told = suite("gate", run, "--baseline", "before", slow=slow, codes=(0, 1, 3, 5))
+    run = suite.run(seed, BASELINE, slow)
+    told = suite("gate", run, "--baseline", BASELINE, slow=slow, codes=(0, 1, 3, 5))
     parent: dict[str, Any] = next((m for m in told["metrics"] if m["metric"] == "parent"), {})
     found = [f"{m['kind']}.{m['metric']}" for m in told["metrics"] if m["finding"] == "regression"]
     drift, confirmed = told["drift"] or 1.0, bool(told["confirmed_by"])
@@ -120,10 +123,12 @@ def page(found: Sequence[Gated], options: argparse.Namespace, noise: dict[str, A
         " regression.",
         f"- **{passed} of {len(same)}** gates of the code as it is pass.",
         "",
-        "The machine's own speed (the control, ordinary processes) is the column *machine*: by what factor it"
-        " was slower than at the baseline. Ratios are of fork's return in the parent, pVM over process, run"
-        " over baseline. Deployments that ended noisy are used (`noisy = true`): neighbours of this machine"
-        " take a tenth of its time and more in some minutes, and then few others are left.",
+        f"Each gate is `kxbench run PLAN --beside {BASELINE}` and `kxbench gate RUN --baseline {BASELINE}`:"
+        f" {options.blocks} blocks, in each the process, the pVM, and the pVM with the baseline's code."
+        " Ratios are of fork's return in the parent, pVM over pVM of the baseline. The machine's own speed"
+        " (ordinary processes) is the column *machine*: by what factor it was slower than at the baseline."
+        " Deployments that ended noisy are used (`noisy = true`): neighbours of this machine take a tenth of"
+        " its time and more in some minutes, and then few others are left.",
         "",
         "| seed | code | decision | ratio | 95 % interval | p | threshold | machine | re-run | worse |",
         "|---|---|---|--:|---|--:|--:|--:|---|---|",
@@ -149,7 +154,7 @@ def page(found: Sequence[Gated], options: argparse.Namespace, noise: dict[str, A
             ", ".join(one.found) or "none",
         )
         lines.append(f"| {' | '.join(row)} |")
-    lines += ["", "Thresholds, by `kxbench calibrate` before it all:", ""]
+    lines += ["", f"Thresholds, by `kxbench calibrate` of {options.calibration} runs before it all:", ""]
     lines += ["| series | threshold | from run to run | from deployment to deployment |", "|---|--:|--:|--:|"]
     lines += [
         f"| {name} | {one['threshold']:.1%} | {one['between']:.1%} | {one['within']:.1%} |"
@@ -163,7 +168,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.evidence.gate", description=__doc__)
     parser.add_argument("--gates", type=int, default=20, help="of each kind")
     parser.add_argument("--blocks", type=int, default=24, help="deployments a run")
-    parser.add_argument("--calibration", type=int, default=8, help="runs, which are the baseline as well")
+    parser.add_argument("--calibration", type=int, default=6, help="runs, which are the baseline as well")
     parser.add_argument("--percent", type=int, default=10)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "gate-evidence.md")
     options = parser.parse_args()
@@ -173,9 +178,9 @@ def main() -> None:
         suite = Suite(Path(folder) / "store.sqlite", Path(folder) / "slow", Path(folder) / "plan.toml")
         suite.plan.write_text(PLAN.format(blocks=options.blocks))
         build_slow(options.percent, suite.slow)
-        runs = [suite.run(seed) for seed in range(1, options.calibration + 1)]
+        runs = [suite.run(seed, "HEAD") for seed in range(1, options.calibration + 1)]
         noise = suite("calibrate", *(word for run in runs for word in ("--of", run)))["noise"]
-        suite("baseline", "set", "before", *runs, "--why", "before the slowdown")
+        suite("baseline", "set", BASELINE, *runs, "--why", "before the slowdown")
         for number in range(options.gates):
             for slow in (False, True) if number % 2 else (True, False):
                 found.append(gated(suite, 1000 + len(found), slow))

@@ -4,8 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from bench.dashboard import hooks
 from bench.judged import judge_what_is_not
 from bench.trend import trends
+from results.dashboard.source import Source
+from results.dashboard.trends import changes_of, trend_of
 from results.store import Store
 from tests.bench.gate.made_up import COUNT, World, put
 from vocabulary import UsageError
@@ -62,6 +65,18 @@ def test_a_count_that_changes_once_has_changed(store: Store) -> None:
     (change,) = found.changes
     assert change.at == 2 and change.p == 0 and change.low == change.ratio == change.high > 1
     assert found.exact and found.verdict(change) == "worse"
+    source = Source(store, hooks())
+    (shown,) = changes_of(source, trend_of(source, found.series.series_id))
+    assert (shown.verdict, shown.run.commit[0], shown.before.commit[0]) == ("worse", "2", "1")
+
+
+def test_what_was_deployed_beside_a_run_has_no_history(store: Store) -> None:
+    both = World(targets=("process", "kylinx", "kylinx@" + "a" * 12), cases=("pipe",), blocks=4)
+    for number in range(2):
+        put(store, both, number)
+    list(judge_what_is_not(store, set()))
+    assert {one.series.target for one in trends(store, "one_way")} == {"process", "kylinx"}
+    assert {one.target for one in Source(store, hooks()).trended()} == {"process", "kylinx"}
 
 
 def test_an_empty_store_says_so(store: Store) -> None:
