@@ -39,7 +39,7 @@ ignore = ["first_*", "total"]
 noisy = true
 [[cases]]
 kind = "fork"
-params = {{ dirty_mib = 16, redirty = "none", budget_ms = 400 }}
+params = {{ dirty_mib = 16, redirty = "none", budget_ms = 100 }}
 """
 
 
@@ -167,8 +167,8 @@ def page(found: Sequence[Gated], options: argparse.Namespace, noise: dict[str, A
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.evidence.gate", description=__doc__)
     parser.add_argument("--gates", type=int, default=20, help="of each kind")
-    parser.add_argument("--blocks", type=int, default=24, help="deployments a run")
-    parser.add_argument("--calibration", type=int, default=6, help="runs, which are the baseline as well")
+    parser.add_argument("--blocks", type=int, default=60, help="deployments a run")
+    parser.add_argument("--calibration", type=int, default=5, help="runs, which are the baseline as well")
     parser.add_argument("--percent", type=int, default=10)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "gate-evidence.md")
     options = parser.parse_args()
