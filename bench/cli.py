@@ -143,7 +143,10 @@ def run(
     ] = "quick",
     target: Annotated[
         list[str] | None,
-        typer.Option("--target", help="Only this target; again for more. process@b is a second one."),
+        typer.Option(
+            "--target",
+            help="Only this target; again for more. process@b is a second one, kylinx@COMMIT of that code.",
+        ),
     ] = None,
     only: Annotated[
         list[str] | None, typer.Option("--only", help="Only cases of this kind; again for more.")

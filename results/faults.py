@@ -12,6 +12,7 @@ from vocabulary import StoreError
 _SPACE = "free some space (or raise the quota or file-size limit), then go on with `kxbench resume`"
 _WRITABLE = "make the directory writable, or name another store"
 _CORRUPT = "move the file away to start afresh, or restore it from a copy; it was left untouched"
+DAMAGED = "restore the file from a copy, or remove the run with `kxbench delete RUN`; it was left untouched"
 
 _BY_ERRNO = {
     errno.ENOSPC: _SPACE,
@@ -62,7 +63,7 @@ _BY_TEXT = {
     "readonly database": _WRITABLE,
     "unable to open database": _WRITABLE,
     "database is locked": "another kxbench writes to it for too long; wait for it or end it",
-    "crc checksum": _CORRUPT,
+    "crc checksum": DAMAGED,  # of a Parquet page
     "not a database": _CORRUPT,
     "malformed": _CORRUPT,
     "disk i/o error": "the disk is full, read-only or faulty: see `df` and `dmesg`",
@@ -79,7 +80,7 @@ def advice(error: BaseException, own: Mapping[int, str] | None = None) -> str:
         if error.errno in known:
             return known[error.errno]
     if isinstance(error, ArrowException):
-        return _CORRUPT
+        return DAMAGED
     text = str(error).lower()
     for words, remedy in _BY_TEXT.items():
         if words in text:

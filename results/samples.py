@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from results.faults import DAMAGED
 from results.tables import escape, to_json, unescape
 from vocabulary import Better, CellRecord, Clock, Histogram, Metric, Samples, Source, StoreError
 
@@ -153,7 +154,7 @@ def read(path: Path) -> list[Samples]:
     """The samples of one file, in their order. Raises OSError, ArrowException, StoreError."""
     table = pq.ParquetFile(path, page_checksum_verification=True).read()
     if table.schema.names != SCHEMA.names:
-        raise StoreError("these are not the columns of a samples file", where=str(path), remedy="restore it")
+        raise StoreError("these are not the columns of a samples file", where=str(path), remedy=DAMAGED)
     lists = table["samples"]
     rows = table.drop_columns(["samples"]).to_pylist()
     return [_samples(row, np.array(lists[i].values.to_numpy())) for i, row in enumerate(rows)]

@@ -5,7 +5,7 @@ then its row is committed. A crash in between leaves a file that no row names: n
 
 import difflib
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -202,15 +202,20 @@ class Store:
         return self.samples_dir / run_id / name if name else None
 
     def samples(
-        self, run_id: str, cell_index: int | None = None
+        self,
+        run_id: str,
+        cell_index: int | None = None,
+        wanted: Callable[[CellRecord], bool] | None = None,
     ) -> Iterator[tuple[CellRecord, list[Samples]]]:
-        """Each cell with its samples, or the one asked for; one cell in memory at a time.
+        """Each cell with its samples, or the one asked for, or those ``wanted``; one at a time in memory.
 
         Raises StoreError naming the file if it is gone or corrupt, UsageError if there is no such cell."""
         found = self._cells(run_id, cell_index)
         if cell_index is not None and not found:
             raise UsageError(f"run {run_id} has no cell {cell_index}", remedy="see `kxbench show RUN`")
         for cell, name in found:
+            if wanted is not None and not wanted(cell):
+                continue
             if name is None:
                 yield cell, []
                 continue

@@ -140,7 +140,8 @@ def _family_charts(source: Source, a: Side, b: Side, family: Family) -> list[Cha
 
 def _side_curves(source: Source, side: Side, family: Family, several: bool) -> Curves:
     """With the side's name in place of the target's."""
-    found = source.curves(side.run_id, lambda cell: _wanted(cell, family, side.target))
+    which = family.key, side.target
+    found = source.curves(side.run_id, which, lambda cell: _wanted(cell, family, side.target))
 
     def named(target: str) -> str:
         return f"{side.run_id}/{target}" if several else target
@@ -161,7 +162,7 @@ def run_charts(source: Source, run: RunRecord, family: str) -> list[Chart]:
     chosen = _family(family)
 
     def make() -> list[Chart]:
-        found = source.curves(run.run_id, lambda cell: _wanted(cell, chosen))
+        found = source.curves(run.run_id, (chosen.key, ""), lambda cell: _wanted(cell, chosen))
         targets = list(dict.fromkeys([*run.plan.get("targets", ()), *(line.target for line in found.lines)]))
         return _identified(charts(found, load(), targets).get(chosen.key, []), "")
 

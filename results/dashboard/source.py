@@ -107,10 +107,14 @@ class Source:
         times = Counter(names.values())
         return {m: name if times[name] == 1 else f"{name} ({m[:6]})" for m, name in names.items()}
 
-    def curves(self, run_id: str, wanted: Callable[[CellRecord], bool]) -> Curves:
-        """Of the cells wanted, from their samples. Raises StoreError where a file is gone or damaged."""
-        chosen = [cell.index for cell in self.store.cells(run_id) if wanted(cell)]
-        return curves_of(item for index in chosen for item in self.store.samples(run_id, index))
+    def curves(self, run_id: str, which: Hashable, wanted: Callable[[CellRecord], bool]) -> Curves:
+        """Of the cells wanted (``which`` names them), from their samples; those of a finished run are kept,
+        whatever else the store gets. Raises StoreError where a file is gone or damaged."""
+        known = self.runs().get(run_id)
+        if known is None or known.state is not RunState.FINISHED:
+            return curves_of(self.store.samples(run_id, wanted=wanted))
+        key = ("curves", run_id, known.finished_s, which)
+        return self.lasting.get("", key, lambda: curves_of(self.store.samples(run_id, wanted=wanted)))
 
     def comparison(self, a: Side, b: Side) -> Sequence[ComparisonRow]:
         """``b`` against ``a``: as judged where they are targets of one run, else through ``Hooks``."""

@@ -108,7 +108,7 @@ def changes_of(source: Source, trend: Trend) -> tuple[Changed, ...]:
     for machine, members in trend.machines.items():
         values = tuple(p.point.value for p in members)
         kind, find = _way(source, trend, members)
-        every = source.lasting.get(kind, values, partial(_found, find, values))
+        every = source.lasting.get("", (kind, values), partial(_found, find, values))
         found += [_changed(trend.series, machine, members, one) for one in every if 0 < one.at < len(members)]
     return tuple(found)
 
@@ -116,8 +116,8 @@ def changes_of(source: Source, trend: Trend) -> tuple[Changed, ...]:
 def _way(source: Source, trend: Trend, members: Sequence[Placed]) -> tuple[str, _Finder]:
     """How its changes are found: of what is counted every difference is one."""
     if not trend.against and trend.series.counted(p.point for p in members):
-        return "counted", source.hooks.steps
-    return "", source.hooks.changes
+        return "steps", source.hooks.steps
+    return "changes", source.hooks.changes
 
 
 def _found(find: _Finder, values: tuple[float, ...]) -> tuple[ChangePoint, ...]:
@@ -131,7 +131,7 @@ def are_quick(source: Source, trend: Trend) -> bool:
         (_way(source, trend, members)[0], tuple(p.point.value for p in members))
         for members in trend.machines.values()
     ]
-    return all(len(values) <= QUICK or source.lasting.has(kind, values) for kind, values in every)
+    return all(len(key[1]) <= QUICK or source.lasting.has("", key) for key in every)
 
 
 def _changed(series: SeriesId, machine: str, members: Sequence[Placed], change: ChangePoint) -> Changed:
