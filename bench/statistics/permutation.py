@@ -78,20 +78,29 @@ def hodges_lehmann(a: Floats, b: Floats) -> Floats:
 
 def shift(a: Floats, b: Floats, rng: np.random.Generator, resolution: float = 0.0) -> Shift:
     """``resolution`` is the least standard error that the figures can be known with. Needs two a side."""
+    estimate, low, high = estimated(a, b, rng, resolution)
+    return Shift(estimate, low, high, permutation_p(a, b, rng))
+
+
+def estimated(
+    a: Floats, b: Floats, rng: np.random.Generator, resolution: float = 0.0, resamples: int = RESAMPLES
+) -> tuple[float, float, float]:
+    """``shift`` without its test: estimate, low, high. ``resamples`` tell the error to within a share of
+    1 / sqrt(2 * resamples)."""
     estimate = float(hodges_lehmann(a, b))
-    at_once = max(1, min(RESAMPLES, _AT_ONCE // (len(a) * len(b))))
+    at_once = max(1, min(resamples, _AT_ONCE // (len(a) * len(b))))
     drawn = np.concatenate(
         [
             hodges_lehmann(
                 a[rng.integers(len(a), size=(at_once, len(a)))],
                 b[rng.integers(len(b), size=(at_once, len(b)))],
             )
-            for _ in range(-(-RESAMPLES // at_once))
+            for _ in range(-(-resamples // at_once))
         ]
     )
     error = max(float(drawn.std()), resolution)
     half = float(stats.t.ppf((1 + LEVEL) / 2, min(len(a), len(b)) - 1)) * error
-    return Shift(estimate, estimate - half, estimate + half, permutation_p(a, b, rng))
+    return estimate, estimate - half, estimate + half
 
 
 def smallest_paired_p(n: int) -> float:
