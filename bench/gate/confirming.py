@@ -19,11 +19,13 @@ from vocabulary import HostError, RunRecord, TargetError, UsageError
 @dataclass(frozen=True, slots=True)
 class Again:
     """The re-run, kept in the store like any run. ``exit_code`` is not 0 when it was interrupted. ``twins``:
-    which targets it deployed with the baseline's code as well, and what they are called."""
+    which targets it deployed with the baseline's code as well, and what they are called; ``without``: why it
+    could not, where it should have."""
 
     run_id: str
     exit_code: int
     twins: Mapping[str, str]
+    without: str = ""
 
 
 def confirmable(run: RunRecord) -> HostError | None:
@@ -49,15 +51,16 @@ def measure_again(
     """Beside the code of ``commit``, the baseline's, where a target can be built of it. Raises what
     ``engine.start`` does: UsageError where a case of the plan is not known any more."""
     where, plan = f"re-run of {run.run_id}", plan_of(store, run, suspects)
-    finished = None
+    finished, without = None, ""
     if commit and OF_COMMITS.intersection(plan.targets):
         try:
             finished = engine.start(with_twins(plan, commit), where, store, reporter)
         except (UsageError, TargetError) as error:  # nothing was measured yet
-            reporter.note(f"the baseline's code cannot be deployed beside it: {error}")
+            without = f"the re-run is judged by the baseline's figures, its code cannot be deployed: {error}"
     if finished is None:
         finished = engine.start(plan, where, store, reporter)
-    return Again(finished.run_id, finished.exit_code, twins_in(store.run(finished.run_id), commit))
+    twins = twins_in(store.run(finished.run_id), commit)
+    return Again(finished.run_id, finished.exit_code, twins, without)
 
 
 def plan_of(store: Store, run: RunRecord, suspects: Sequence[Judged]) -> Plan:

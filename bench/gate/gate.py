@@ -132,6 +132,7 @@ def _confirmed(
     return replace(
         report,
         metrics=after(report.metrics, fresh.metrics, thresholds.settings),
+        notes=(*report.notes, again.without) if again.without else report.notes,
         confirmed_by=again.run_id,
         interrupted=again.exit_code,
     )

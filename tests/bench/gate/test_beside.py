@@ -204,6 +204,7 @@ def test_where_that_cannot_be_built_the_baselines_figures_have_to_do(
     monkeypatch.setattr(engine, "start", refuse)
     again = confirming.measure_again(store, put(store, World(), 2), [suspect()], COMMIT, Silent())
     assert [plan.targets for plan in started] == [("process", "kylinx")] and again.twins == {}
+    assert "its code cannot be deployed" in again.without and str(error) in again.without
 
 
 def test_twins_are_known_by_the_runs_plan(store: Store) -> None:
