@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from bench.environment.software import commit_of
 from bench.gate.choosing import LEAST_COMMIT, baseline_or_run, code_of
-from bench.plan import Plan, parse
+from bench.plan import LONGEST_S, Plan, parse
 from results.store import Store
 from targets import OF_COMMITS, at_commit, commit_in
 from vocabulary import RunRecord, UsageError
@@ -55,7 +55,10 @@ def with_twins(plan: Plan, commit: str, targets: Sequence[str] = ()) -> Plan:
         )
     names = list(dict.fromkeys((*plan.targets, *(at_commit(name, commit) for name in wanted))))
     more = len(names) / len(plan.targets)
-    changed = plan.model_dump(mode="json") | {"targets": names, "budget_s": min(plan.budget_s * more, 604800)}
+    changed = plan.model_dump(mode="json") | {
+        "targets": names,
+        "budget_s": min(plan.budget_s * more, LONGEST_S),
+    }
     changed["cases"] = [
         case | {"targets": [*case["targets"], *_twins_of(case["targets"], names)]}
         if case["targets"]

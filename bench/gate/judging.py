@@ -101,7 +101,7 @@ class _Choosing:
             fits(p, names_of(r.target, r.case, r.kind, r.series, r.metric.name)) for p in self.settings.ignore
         ):
             return "ignored by the plan"
-        if r.target == self.control and not self.absolute:
+        if r.target == self.control and not self.absolute and not series.beside:
             return "the control's own: the others are measured by them"
         return None
 

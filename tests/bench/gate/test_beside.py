@@ -64,6 +64,13 @@ def test_a_tenth_is_found_in_twenty_four_blocks_and_nothing_where_nothing_is() -
     assert wrong <= 1 and missed <= 2
 
 
+def test_a_first_target_with_a_twin_is_judged_though_others_are_measured_by_it() -> None:
+    alone = World(targets=("kylinx", TWIN), slower={("kylinx", "pipe"): 1.3})
+    past = side(World(targets=("kylinx",)), 1)
+    found = judge(past, side(alone, 2), Thresholds(SETTINGS), "kylinx", (), twins=TWINS)
+    assert findings(found)["pipe"] is Finding.REGRESSION and len(found.metrics) == 3
+
+
 def test_counts_are_held_against_the_twins() -> None:
     world = replace(BOTH, metric=COUNT, between=0, drift=0, disturbed=0, blocks=1)
     assert all(one.beside == TWIN for one in judged(side(World(metric=COUNT), 1), side(world, 1)).metrics)
