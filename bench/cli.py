@@ -180,7 +180,9 @@ def run(
     engine.demand_root()
     with opened(store) as kept:
         if beside is not None:
-            chosen = with_twins(chosen, code_wanted(kept, beside))
+            commit, called = code_wanted(kept, beside)
+            chosen = with_twins(chosen, commit)
+            err.print(f"kxbench: beside the code of commit {commit[:12]} ({called})", markup=False)
         _conclude(engine.start(chosen, plan, kept, RunProgress()), kept, json)
 
 

@@ -19,6 +19,7 @@ from results.faults import storing
 from results.plain import finite
 from results.report import write_report
 from results.store import Store
+from targets import commit_in
 from vocabulary import (
     Clock,
     ComparisonRow,
@@ -148,6 +149,18 @@ def comparisons_within(run: RunRecord, replicates: Replicates) -> list[Compariso
     return rows
 
 
+def _beside(run: RunRecord, replicates: Replicates) -> list[ComparisonRow]:
+    """Each target against another commit's code of it that the run deployed as well."""
+    targets = list(dict.fromkeys(run.plan["targets"]))
+    pairs = [(twin, twin.partition("@")[0]) for twin in targets if commit_in(twin)]
+    return [
+        row
+        for twin, target in pairs
+        if target in targets[1:]
+        for row in statistics.compare(replicates, twin, target)
+    ]
+
+
 def show_comparison(store: Store, a: RunRecord, b: RunRecord | None, all_: bool, json: bool) -> None:
     """Two runs, or the targets of one. Raises UsageError when they have nothing in common."""
     if b is None:
@@ -158,7 +171,7 @@ def show_comparison(store: Store, a: RunRecord, b: RunRecord | None, all_: bool,
             )
         with working("reading samples"):
             replicates = replicates_of(store, a.run_id)
-        rows = comparisons_within(a, replicates)
+        rows = [*_beside(a, replicates), *comparisons_within(a, replicates)]
     else:
         with working("reading samples"):
             sides = replicates_of(store, a.run_id), replicates_of(store, b.run_id)

@@ -20,6 +20,11 @@ _BRIEF = (
 _AT_COMMIT = re.compile("@[0-9a-f]{7,40}$")
 
 
+def is_of_a_commit(target: str) -> bool:
+    """Whether a target is another version of one (``kylinx@0123456789ab``)."""
+    return _AT_COMMIT.search(target) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Brief:
     """A run in a list. Times are Unix seconds."""
@@ -56,7 +61,7 @@ class SeriesId:
     @property
     def of_a_commit(self) -> bool:
         """Of another version, beside the run's own (``kylinx@0123456789ab``): it has no history."""
-        return _AT_COMMIT.search(self.target) is not None
+        return is_of_a_commit(self.target)
 
     def counted(self, points: Iterable["Point"]) -> bool:
         """Whether every deployment of each run counted the same instructions, so that any difference is a

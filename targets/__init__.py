@@ -39,6 +39,10 @@ def check_name(name: str) -> str:
             where=name,
             remedy=f"write {base}@ and letters, digits, '_', '.' or '-', as in {base}@again",
         )
+    if base in OF_COMMITS and re.fullmatch("[0-9a-f]{4,6}", label):
+        raise UsageError(
+            f"{label} is too short for a commit", where=name, remedy="seven digits or more; or another label"
+        )
     if commit_in(name) and base not in OF_COMMITS:
         raise UsageError(
             f"{base} cannot be deployed with the code of commit {label}",

@@ -87,6 +87,7 @@ FACTS: tuple[Fact, ...] = (
     Fact("python_packages", dict, software.python_packages, as_pairs),
     Fact("git_commit", str, software.git_commit),
     Fact("git_dirty", bool, software.git_dirty, as_changed),
+    Fact("git_changes", str, software.git_changes),
 )
 
 

@@ -3,6 +3,7 @@
 import platform
 import re
 import subprocess
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -113,3 +114,17 @@ CODE = ("bench", "kxbench", "probes", "results", "targets", "vocabulary", "workl
 def git_dirty() -> bool:
     """Whether the code has uncommitted changes."""
     return bool(_git("status", "--porcelain", "--", *(f":/{folder}" for folder in CODE)))
+
+
+def git_changes() -> str:
+    """12 hexadecimal digits that tell one state of uncommitted changes to the code from another; empty where
+    there are none."""
+    places = ("--", *(f":/{folder}" for folder in CODE))
+    new = _git("ls-files", "--others", "--exclude-standard", "-z", *places)
+    changed = _git("diff", "HEAD", "--binary", *places)
+    if not (new or changed):
+        return ""
+    digest = sha256(changed.encode(errors="replace"))
+    for name in sorted(filter(None, new.split("\0"))):
+        digest.update(name.encode(errors="replace") + (ROOT / name).read_bytes())
+    return digest.hexdigest()[:12]

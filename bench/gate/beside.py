@@ -13,10 +13,10 @@ from targets import OF_COMMITS, at_commit, commit_in
 from vocabulary import RunRecord, UsageError
 
 
-def code_wanted(store: Store, wanted: str) -> str:
-    """The commit, 40 digits, of a baseline's name, a run, or whatever names a commit to git. Raises
-    UsageError: nothing of that name, or code that was never committed."""
-    runs = baseline_or_run(store, wanted)
+def code_wanted(store: Store, wanted: str) -> tuple[str, str]:
+    """The commit, 40 digits, of a baseline's name, a run, or whatever names a commit to git; and which of
+    these it was, for people. Raises UsageError: nothing of that name, or code that was never committed."""
+    called, runs = baseline_or_run(store, wanted)
     if runs:
         if why := uncommitted(runs):
             raise UsageError(
@@ -24,9 +24,9 @@ def code_wanted(store: Store, wanted: str) -> str:
                 where=f"run {runs[0].run_id}",
                 remedy="commit first, then measure the baseline; or name a commit: --beside HEAD",
             )
-        return runs[0].commit
+        return runs[0].commit, called
     try:
-        return commit_of(wanted)
+        return commit_of(wanted), f"git's {wanted}; no baseline and no run is called that"
     except LookupError as error:
         raise UsageError(
             f"--beside {wanted}: no baseline, run or commit is called that ({error})",
@@ -74,6 +74,20 @@ def _twins_of(some: Sequence[str], names: Sequence[str]) -> list[str]:
 
 def twins_in(run: RunRecord, commit: str) -> Mapping[str, str]:
     """The run's targets whose code of ``commit`` it deployed as well, and what that is called."""
-    targets = list(run.plan["targets"])
-    found = {name: at_commit(name, commit) for name in targets if "@" not in name}
-    return {name: twin for name, twin in found.items() if twin in targets}
+    twins = {name: commit_in(name) for name in run.plan["targets"] if commit_in(name)}
+    return {
+        name: twin
+        for name in run.plan["targets"]
+        for twin, digits in twins.items()
+        if name == twin.partition("@")[0] and commit.startswith(digits)
+    }
+
+
+def not_beside(run: RunRecord, runs: Sequence[RunRecord]) -> str:
+    """Why what a run deployed of another commit is not the baseline's (``runs``); empty where it is, or where
+    there is nothing of the kind."""
+    others = [name for name in run.plan["targets"] if commit_in(name)]
+    if not others or (not uncommitted(runs) and twins_in(run, runs[0].commit)):
+        return ""
+    why = uncommitted(runs) or f"it is of commit {runs[0].commit[:12]}"
+    return f"{', '.join(others)} is not the baseline's code, and not used: {why}"

@@ -15,6 +15,7 @@ from results.tables import machine_of
 from vocabulary import HostError, Outcome, RunRecord, RunState, StoreError, UsageError
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,62}")
+_RUN = re.compile(r"\d{8}-")  # how a run's id begins
 AGAIN = "measured again for the gate of run "  # how a re-run's summary begins
 LEAST_COMMIT = 7  # hexadecimal digits: what git shows, and no run id (they have a dash at the ninth place)
 
@@ -61,17 +62,22 @@ def choose(store: Store, wanted: str, run: RunRecord) -> Chosen:
         raise UsageError(
             f"no baseline, run or commit {wanted!r}",
             where=store.where,
-            remedy=f"baselines: {names}; runs: `kxbench list runs`; make one: kxbench baseline set NAME RUN",
+            remedy=f"baselines: {names}; runs: `kxbench list runs`; "
+            "make one: kxbench baseline set NAME RUN --why ...",
         ) from error
     return Chosen(found.run_id, (found,), _told_run(found, "run"))
 
 
-def baseline_or_run(store: Store, wanted: str) -> tuple[RunRecord, ...]:
-    """The runs of a baseline, or one run; nothing where the store has neither."""
+def baseline_or_run(store: Store, wanted: str) -> tuple[str, tuple[RunRecord, ...]]:
+    """What it is called in full, and the runs of a baseline, or one run (``latest``, an id, its beginning
+    with the time); nothing where the store has neither."""
     named = baseline(store, wanted)
     if named is not None:
-        return runs_of(store, named)
-    return tuple(run for run in store.runs() if run.run_id == wanted)
+        return f"baseline {named.called}", runs_of(store, named)
+    if wanted == "latest" or _RUN.match(wanted):
+        run = judged_run(store, wanted)
+        return f"run {run.run_id}", (run,)
+    return "", ()
 
 
 def named_baseline(store: Store, called: str) -> Baseline:
@@ -163,7 +169,7 @@ def demand_same_machine(run: RunRecord, chosen: Chosen) -> None:
 def demand_apart(run: RunRecord, chosen: Chosen) -> None:
     if run.run_id in {one.run_id for one in chosen.runs}:
         raise UsageError(
-            f"run {run.run_id} is the baseline itself", remedy="measure again: kxbench run " + run.plan_name
+            f"run {run.run_id} is the baseline itself", remedy="run its plan again, and gate that"
         )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from bench import engine, environment
 from bench.engine import Reporter
@@ -39,10 +40,16 @@ def confirmable(run: RunRecord) -> HostError | None:
     now = environment.describe()
     if environment.fingerprint(now) != run.environment.get("fingerprint"):
         return HostError("the run is of another machine", remedy=remedy)
-    for fact, said in (("git_commit", "of another commit"), ("git_dirty", "of other uncommitted changes")):
-        if now.get(fact) != run.environment.get(fact):
-            return HostError(f"the run is {said} than the working tree", remedy=remedy)
+    if now.get("git_commit") != run.environment.get("git_commit"):
+        return HostError("the run is of another commit than the working tree", remedy=remedy)
+    if _changes(now) != _changes(run.environment):
+        return HostError("the run is of other uncommitted changes than the working tree", remedy=remedy)
     return None
+
+
+def _changes(environment: Mapping[str, Any]) -> str:
+    """Which uncommitted changes; of runs that do not tell which, those that are like no others."""
+    return str(environment.get("git_changes") or ("unknown" if environment.get("git_dirty") else ""))
 
 
 def measure_again(
@@ -113,13 +120,17 @@ def _after(first: Judged, second: Judged | None, settings: GateSettings) -> Judg
             first, finding=Finding.INCONCLUSIVE, why=f"looked like a regression; the re-run: {second.why}"
         )
     if second.worse <= 1 + first.threshold:
-        why = f"{first.why}; measured again: {second.ratio:.3f}, within the threshold"
+        why = f"{first.why}; measured again: {second.ratio:.3f}{_over(second)}, within the threshold"
         return replace(first, finding=Finding.REFUTED, why=why)
     clear = second.p_adjusted < settings.alpha and (second.least() > 1 or second.high == float("inf"))
     word = "measured again" if clear else "the re-run neither confirms nor refutes it"
-    span = f"{second.ratio:.3f} ({second.low:.3f} to {second.high:.3f})"
+    span = f"{second.ratio:.3f} ({second.low:.3f} to {second.high:.3f}){_over(second)}"
     return replace(
         first,
         finding=Finding.REGRESSION if clear else Finding.INCONCLUSIVE,
         why=f"{first.why}; {word}: {span}",
     )
+
+
+def _over(second: Judged) -> str:
+    return f" over {second.beside}" if second.beside else ""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.engine import Reporter
-from bench.gate.beside import twins_in, uncommitted
+from bench.gate.beside import not_beside, twins_in, uncommitted
 from bench.gate.choosing import (
     Chosen,
     choose,
@@ -63,7 +63,8 @@ def difference(store: Store, a: str, b: str | None, *, other_machine: bool = Fal
     chosen = choose(store, first.called, runs[0])
     if not other_machine:
         demand_same_machine(runs[0], chosen)
-    return _report(store, runs[0], chosen, runs)[0]
+    report = _report(store, runs[0], chosen, runs)[0]
+    return replace(report, run=f"{second.called} ({', '.join(second.runs)})")
 
 
 def _report(
@@ -189,6 +190,8 @@ def _notes(
         notes.append("the baseline is of another machine: trust ratios to the control and exact counts alone")
     if control is None and any(not one.exact and one.unit not in ("bytes", "1") for one in judged.metrics):
         notes.append("one target, no control: times themselves are compared, and only large changes are seen")
+    if unused := not_beside(run, chosen.runs):
+        notes.append(unused)
     if settings.noisy:
         notes.append("noisy deployments are used, as the plan says")
     return notes

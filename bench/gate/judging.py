@@ -15,6 +15,7 @@ from bench.gate.sides import Key, Series, Side, has_no_speed, is_exact, is_judge
 from bench.gate.thresholds import Thresholds
 from bench.statistics.inference import holm
 from bench.statistics.permutation import one_sample, shift, smallest_p, smallest_paired_p
+from targets import commit_in
 from vocabulary import Metric
 
 LEAST = 6
@@ -92,6 +93,8 @@ class _Choosing:
 
     def why_not(self, series: Series) -> str | None:
         r = series.first
+        if commit_in(r.target):
+            return "another commit's code, deployed beside the target"
         if not is_judged(r.metric):
             emulated = r.metric.better != "neither"
             return (
@@ -264,11 +267,12 @@ def _decided(judged: Judged, family: int, settings: GateSettings) -> Judged:
             return replace(judged, finding=Finding.REGRESSION, suspect=True, why=_told(judged))
         if judged.worse < 1 and (no_interval or judged.worst() < 1 / (1 + judged.threshold)):
             return replace(judged, finding=Finding.IMPROVED, why=_told(judged))
-        within = f"differs, but not beyond its threshold of {judged.threshold:.1%}"
-        return replace(judged, finding=Finding.SAME, why=within)
     if judged.worst() > 1 + settings.blind and not no_interval:
         why = f"too noisy: it could be {judged.worst():.2g} times as bad, and that would not be seen"
         return replace(judged, finding=Finding.INCONCLUSIVE, why=why)
+    if judged.p_adjusted < settings.alpha:
+        within = f"differs, but its interval is not beyond the threshold of {judged.threshold:.1%}"
+        return replace(judged, finding=Finding.SAME, why=within)
     return judged
 
 

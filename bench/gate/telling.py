@@ -80,7 +80,7 @@ def notes(report: GateReport) -> Iterator[str]:
     over_control = [one for one in timed if not one.beside]
     if report.control and over_control:
         yield f"figures are as measured; a ratio is of figures over {report.control}'s, now to then"
-    if report.drift is not None and report.control and (over_control or not timed):
+    if report.drift is not None and report.control and over_control:
         much = f"{abs(report.drift - 1):.0%} {'slower' if report.drift > 1 else 'faster'}"
         yield f"the machine itself ({report.control}) was {much} than at the baseline: divided out"
     if report.confirmed_by:

@@ -75,6 +75,12 @@ def _extract(commit: str, into: Path) -> None:
     except OSError as error:
         raise UsageError(f"no git: {error.strerror}", remedy="./kxbench setup installs it") from error
     if done.returncode:
+        if b"pathspec" in done.stderr:
+            raise UsageError(
+                f"commit {commit} has no {HERE.relative_to(_ROOT)} yet",
+                where=f"{HERE.name}@{commit}",
+                remedy="name a later one",
+            )
         said = (done.stderr.decode(errors="replace").strip().splitlines() or ["git failed"])[0]
         raise UsageError(
             f"git has nothing of commit {commit} to build: {said}",

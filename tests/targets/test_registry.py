@@ -37,7 +37,12 @@ def test_a_label_that_reads_as_a_commit_is_one() -> None:
     name = at_commit("kylinx", "0123456789abcdef0123456789abcdef01234567")
     assert name == "kylinx@0123456789ab" and commit_in(name) == "0123456789ab"
     assert make_target(name, Lab()).name == name
-    assert commit_in("kylinx") == commit_in("kylinx@again") == commit_in("kylinx@abc123") == ""
+    assert commit_in("kylinx") == commit_in("kylinx@again") == commit_in("process@abc123") == ""
+
+
+def test_a_commit_that_is_cut_short_is_no_label() -> None:
+    with pytest.raises(UsageError, match="too short for a commit"):
+        make_target("kylinx@d15809", Lab())
 
 
 @pytest.mark.parametrize("name", ["process@0123456", "microkernel@0123456789ab"])

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from targets.kylinx.building import Build
 from targets.kylinx.image.builder import ROOT
 from targets.kylinx.toolstack import limits
 from targets.kylinx.toolstack.control import Control
@@ -50,8 +51,10 @@ class Wanted:
         options = raw.pop("options")
         shares = tuple(Share(Path(s["host"]), s["guest"], s["writable"]) for s in options.pop("shares"))
         image, extra = Path(options.pop("image")), tuple(options.pop("extra"))
+        build = Build(**{name: Path(path) for name, path in options.pop("build").items()})
         raw["arguments"] = tuple(raw["arguments"])
-        return cls(options=FamilyOptions(image=image, shares=shares, extra=extra, **options), **raw)
+        made = FamilyOptions(image=image, shares=shares, extra=extra, build=build, **options)
+        return cls(options=made, **raw)
 
 
 @dataclass(frozen=True, slots=True)

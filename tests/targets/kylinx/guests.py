@@ -188,10 +188,11 @@ def family(
     pvms: int = 64,
     shares: Sequence[Share] = (),
     vm_per_pvm: bool = False,
+    build: building.Build = building.NOW,
 ) -> Iterator[Guests]:
     memory = memory_mib << 20
     options = FamilyOptions(
-        image, memory_bytes=memory, pvms=pvms, shares=tuple(shares), vm_per_pvm=vm_per_pvm
+        image, memory_bytes=memory, pvms=pvms, shares=tuple(shares), vm_per_pvm=vm_per_pvm, build=build
     )
     with start_monitor(f"test-{name}-{os.getpid()}", options) as monitor:
         yield Guests(monitor, program)

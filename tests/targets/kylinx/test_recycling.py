@@ -1,10 +1,12 @@
 """A recycled vCPU and page carries nothing over: filled with a canary, then searched by who comes next."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from targets.kylinx import building
 from tests.targets.kylinx.guests import LONG, build, family, image_of
 from vocabulary.errors import TargetError
 
@@ -67,13 +69,11 @@ def test_killed_as_it_ends(image: Path, program: Path) -> None:
 
 
 @VMS
-def test_the_vcpu_itself(
-    image: Path, program: Path, vm_per_pvm: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_vcpu_itself(image: Path, program: Path, vm_per_pvm: bool) -> None:
     """Not what the LibOS makes of it: a LibOS of our own looks at its first instruction. Its exit status is
     the number of the place in probe.S where something was left by the pVM before."""
-    monkeypatch.setattr("targets.kylinx.toolstack.monitor.LIBOS", program.with_name("probe.elf"))
-    with family(image, program, "probe", memory_mib=64, pvms=4, vm_per_pvm=vm_per_pvm) as guests:
+    ours = replace(building.NOW, libos=program.with_name("probe.elf"))
+    with family(image, program, "probe", memory_mib=64, pvms=4, vm_per_pvm=vm_per_pvm, build=ours) as guests:
         for _ in range(20):
             said = guests.run()
             assert said.status == 0, f"found at place {(said.status or 0) >> 8}"
