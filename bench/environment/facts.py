@@ -31,6 +31,10 @@ def as_changed(value: Any) -> str:
     return "changed since the commit" if value else "as committed"
 
 
+def as_digest(value: Any) -> str:
+    return str(value) or "none"
+
+
 def as_words(value: Any) -> str:
     return " ".join(map(str, value)) or "none"
 
@@ -87,7 +91,7 @@ FACTS: tuple[Fact, ...] = (
     Fact("python_packages", dict, software.python_packages, as_pairs),
     Fact("git_commit", str, software.git_commit),
     Fact("git_dirty", bool, software.git_dirty, as_changed),
-    Fact("git_changes", str, software.git_changes),
+    Fact("git_changes", str, software.git_changes, as_digest),
 )
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import subprocess
 from pathlib import Path
 
@@ -152,6 +153,12 @@ def test_uncommitted_changes_are_those_of_the_code(tmp_path: Path, monkeypatch: 
     git("commit", "-m", "one")
     monkeypatch.setattr(software, "ROOT", tmp_path)
     (tmp_path / "gate.md").write_text("a report")
-    assert not software.git_dirty()
+    assert not software.git_dirty() and software.git_changes() == ""
     (tmp_path / "targets" / "two.c").write_text("2")
     assert software.git_dirty()
+    states = {software.git_changes()}
+    for name, text in (("two.c", "3"), ("one.c", "3"), ("one.c", "4")):
+        (tmp_path / "targets" / name).write_text(text)
+        states.add(software.git_changes())
+    assert len(states) == 4 and all(re.fullmatch("[0-9a-f]{12}", state) for state in states)
+    assert software.git_changes() in states  # the same again
