@@ -3,7 +3,7 @@
 import math
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,13 +19,13 @@ from results.faults import storing
 from results.plain import finite
 from results.report import write_report
 from results.store import Store
-from targets import commit_in
 from vocabulary import (
     Clock,
     ComparisonRow,
     RunRecord,
     SummaryRow,
     UsageError,
+    commit_in,
 )
 
 REPORTS, EXPORTS = "reports", "exports"
@@ -140,25 +140,24 @@ def comparisons_within(run: RunRecord, replicates: Replicates) -> list[Compariso
     """The run's first target against each of the others, block by block; without those that measured nothing
     in common with it."""
     first, *others = dict.fromkeys(run.plan["targets"])
+    return _compared(replicates, [(first, other) for other in others])
+
+
+def _with_twins(run: RunRecord, replicates: Replicates) -> list[ComparisonRow]:
+    """Another commit's code against the target's own, where the run deployed both (``run --beside``)."""
+    first, *others = dict.fromkeys(run.plan["targets"])
+    twins = [(name, name.partition("@")[0]) for name in (first, *others) if commit_in(name)]
+    return _compared(replicates, [(twin, target) for twin, target in twins if target in others])
+
+
+def _compared(replicates: Replicates, pairs: Iterable[tuple[str, str]]) -> list[ComparisonRow]:
     rows: list[ComparisonRow] = []
-    for other in others:
+    for a, b in pairs:
         try:
-            rows += statistics.compare(replicates, first, other)
+            rows += statistics.compare(replicates, a, b)
         except UsageError as error:
-            err.print(f"  {other} is not compared: {error}", markup=False)
+            err.print(f"  {a} and {b} are not compared: {error}", markup=False)
     return rows
-
-
-def _beside(run: RunRecord, replicates: Replicates) -> list[ComparisonRow]:
-    """Each target against another commit's code of it that the run deployed as well."""
-    targets = list(dict.fromkeys(run.plan["targets"]))
-    pairs = [(twin, twin.partition("@")[0]) for twin in targets if commit_in(twin)]
-    return [
-        row
-        for twin, target in pairs
-        if target in targets[1:]
-        for row in statistics.compare(replicates, twin, target)
-    ]
 
 
 def show_comparison(store: Store, a: RunRecord, b: RunRecord | None, all_: bool, json: bool) -> None:
@@ -171,7 +170,7 @@ def show_comparison(store: Store, a: RunRecord, b: RunRecord | None, all_: bool,
             )
         with working("reading samples"):
             replicates = replicates_of(store, a.run_id)
-        rows = [*_beside(a, replicates), *comparisons_within(a, replicates)]
+        rows = [*_with_twins(a, replicates), *comparisons_within(a, replicates)]
     else:
         with working("reading samples"):
             sides = replicates_of(store, a.run_id), replicates_of(store, b.run_id)

@@ -1,6 +1,5 @@
 """Many runs at once, from the database alone: lists of runs, machines, and one series over all of them."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,19 +9,12 @@ from sqlalchemy import Select, Text, func, select, type_coerce
 from results.judgements import FIGURES, RATIOS, SERIES, Deployed, deployed, real
 from results.store import Store
 from results.tables import CELLS, RUNS, machine_of, unescape
-from vocabulary import Outcome, RunRecord, RunState
+from vocabulary import Outcome, RunRecord, RunState, commit_in
 
 _BRIEF = (
     *(RUNS.c.run_id, RUNS.c.started_s, RUNS.c.machine, type_coerce(RUNS.c.plan_name, Text), RUNS.c.state),
     *(RUNS.c.finished_s, type_coerce(RUNS.c.commit, Text), RUNS.c.cells_planned, RUNS.c.judged_s),
 )  # all of the index runs_by_time: the records themselves, with plan and environment, are not read
-
-_AT_COMMIT = re.compile("@[0-9a-f]{7,40}$")
-
-
-def is_of_a_commit(target: str) -> bool:
-    """Whether a target is another version of one (``kylinx@0123456789ab``)."""
-    return _AT_COMMIT.search(target) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +53,7 @@ class SeriesId:
     @property
     def of_a_commit(self) -> bool:
         """Of another version, beside the run's own (``kylinx@0123456789ab``): it has no history."""
-        return is_of_a_commit(self.target)
+        return bool(commit_in(self.target))
 
     def counted(self, points: Iterable["Point"]) -> bool:
         """Whether every deployment of each run counted the same instructions, so that any difference is a

@@ -7,10 +7,9 @@ from typing import Any
 
 from results.families import Family
 from results.figures import figure_of, parameters, words
-from results.history import is_of_a_commit
 from results.references import Reference
 from results.units import scale
-from vocabulary import SummaryRow
+from vocabulary import SummaryRow, commit_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ def _like(reference: Reference, rows: Sequence[SummaryRow]) -> Iterable[SummaryR
             for row in rows
             if f"{row.kind}.{row.metric}" == name
             and not row.probed
-            and not is_of_a_commit(row.target)
+            and not commit_in(row.target)
             and wanted.items() <= _ours(reference, row).items()
             and labels.items() <= _texts(row.labels).items()
         ]

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 from vocabulary.errors import UsageError
+from vocabulary.measure import commit_in
 from vocabulary.protocols import Target
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ TARGETS: dict[str, str] = {
 OF_COMMITS = frozenset({"kylinx", "kylinx-vm"})
 """Those that can be deployed with the code of a commit: ``kylinx@0123456789ab``."""
 _LABEL = re.compile(r"[A-Za-z0-9_.-]{1,40}")
-_COMMIT = re.compile(r"[0-9a-f]{7,40}")
 _DIGITS = 12  # of a commit in a target's name
 
 
@@ -50,12 +50,6 @@ def check_name(name: str) -> str:
             remedy=f"these can: {', '.join(sorted(OF_COMMITS))}; a label that is no commit: {base}@again",
         )
     return base
-
-
-def commit_in(name: str) -> str:
-    """The commit whose code a target's name asks for, as in ``kylinx@0123456789ab``; else empty."""
-    label = name.partition("@")[2]
-    return label if _COMMIT.fullmatch(label) else ""
 
 
 def at_commit(name: str, commit: str) -> str:

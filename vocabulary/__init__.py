@@ -24,7 +24,7 @@ from vocabulary.errors import (
     UsageError,
 )
 from vocabulary.histogram import Histogram
-from vocabulary.measure import Better, Clock, Metric, Samples, Source, case_id
+from vocabulary.measure import Better, Clock, Metric, Samples, Source, case_id, commit_in
 from vocabulary.protocols import (
     Capability,
     CaseContext,
@@ -96,4 +96,5 @@ __all__ = [
     "UnsupportedError",
     "UsageError",
     "case_id",
+    "commit_in",
 ]

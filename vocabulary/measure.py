@@ -1,5 +1,6 @@
 """Metric and Samples: what was measured, by what, and the numbers."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -75,6 +76,13 @@ class Samples:
         inside = ",".join(f"{k}={self.labels[k]}" for k in sorted(self.labels))
         by = f"{self.source}:{self.probe}" if self.probe else str(self.source)
         return f"{self.metric.name}{{{inside}}}@{by}" if inside else f"{self.metric.name}@{by}"
+
+
+def commit_in(target: str) -> str:
+    """The commit whose code a target's name asks for, as in ``kylinx@0123456789ab`` (7 to 40 digits); else
+    empty."""
+    label = target.partition("@")[2]
+    return label if re.fullmatch("[0-9a-f]{7,40}", label) else ""
 
 
 def case_id(kind: str, params: Mapping[str, object]) -> str:

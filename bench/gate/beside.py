@@ -9,8 +9,8 @@ from bench.environment.software import commit_of
 from bench.gate.choosing import LEAST_COMMIT, baseline_or_run, code_of
 from bench.plan import LONGEST_S, Plan, parse
 from results.store import Store
-from targets import OF_COMMITS, at_commit, commit_in
-from vocabulary import RunRecord, UsageError
+from targets import OF_COMMITS, at_commit
+from vocabulary import RunRecord, UsageError, commit_in
 
 
 def code_wanted(store: Store, wanted: str) -> tuple[str, str]:
@@ -43,10 +43,10 @@ def uncommitted(runs: Sequence[RunRecord]) -> str:
     return f"it is of {code_of(run)}" if run.environment.get("git_dirty") else ""
 
 
-def with_twins(plan: Plan, commit: str, targets: Sequence[str] = ()) -> Plan:
-    """The plan with each of ``targets`` (by default all) that can be built of a commit once more, so built.
-    Raises UsageError where there is none."""
-    wanted = [name for name in targets or plan.targets if name in OF_COMMITS]
+def with_twins(plan: Plan, commit: str) -> Plan:
+    """The plan with each of its targets that can be built of a commit once more, so built. Raises UsageError
+    where there is none."""
+    wanted = [name for name in plan.targets if name in OF_COMMITS]
     if not wanted:
         raise UsageError(
             f"none of the plan's targets can be built of a commit: {', '.join(plan.targets)}",

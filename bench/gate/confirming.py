@@ -42,14 +42,15 @@ def confirmable(run: RunRecord) -> HostError | None:
         return HostError("the run is of another machine", remedy=remedy)
     if now.get("git_commit") != run.environment.get("git_commit"):
         return HostError("the run is of another commit than the working tree", remedy=remedy)
-    if _changes(now) != _changes(run.environment):
+    ours, theirs = _changes(now), _changes(run.environment)
+    if ours is None or ours != theirs:
         return HostError("the run is of other uncommitted changes than the working tree", remedy=remedy)
     return None
 
 
-def _changes(environment: Mapping[str, Any]) -> str:
-    """Which uncommitted changes; of runs that do not tell which, those that are like no others."""
-    return str(environment.get("git_changes") or ("unknown" if environment.get("git_dirty") else ""))
+def _changes(environment: Mapping[str, Any]) -> str | None:
+    """Which uncommitted changes; empty without any, None where it is not told which."""
+    return str(environment.get("git_changes") or "") or (None if environment.get("git_dirty") else "")
 
 
 def measure_again(

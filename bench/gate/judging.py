@@ -15,8 +15,7 @@ from bench.gate.sides import Key, Series, Side, has_no_speed, is_exact, is_judge
 from bench.gate.thresholds import Thresholds
 from bench.statistics.inference import holm
 from bench.statistics.permutation import one_sample, shift, smallest_p, smallest_paired_p
-from targets import commit_in
-from vocabulary import Metric
+from vocabulary import Metric, commit_in
 
 LEAST = 6
 """Deployments a side below which nothing is judged: at five, not even seven series that differ entirely could

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from targets.kylinx import abi
 from targets.making import make
-from vocabulary.errors import UsageError
+from vocabulary.errors import TargetError, UsageError
 
 HERE = Path(__file__).resolve().parent
 _ROOT = HERE.parents[1]
@@ -87,7 +87,15 @@ def _extract(commit: str, into: Path) -> None:
             where=f"{HERE.name}@{commit}",
             remedy="a shallow clone lacks older commits: git fetch --unshallow",
         )
-    subprocess.run(["tar", "-x", "-C", str(into)], input=done.stdout, check=True)
+    unpacked = subprocess.run(
+        ["tar", "-x", "-C", str(into)], input=done.stdout, capture_output=True, check=False
+    )
+    if unpacked.returncode:
+        raise TargetError(
+            f"commit {commit} cannot be unpacked: {unpacked.stderr.decode(errors='replace').strip()}",
+            where=str(into),
+            remedy="is there room on that disk?",
+        )
 
 
 def _demand_same_interface(commit: str, header: Path) -> None:

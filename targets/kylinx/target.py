@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from targets import commit_in
 from targets.kylinx import building, host
 from targets.kylinx.building import NOW, Build
 from targets.kylinx.image import Request, cached_image
@@ -17,6 +16,7 @@ from targets.lab import Lab, Site
 from targets.process.deploying import SiteDeployment, deployed
 from targets.process.micro import run_micro
 from vocabulary.errors import TargetError, UnsupportedError
+from vocabulary.measure import commit_in
 from vocabulary.protocols import Capability, Deployment, Endpoint, Service
 
 _MOST_SIBLINGS = 64

@@ -54,7 +54,7 @@ def test_github(suite: Suite, tmp_path: Path) -> None:
     assert shell(steps["Set up"]["run"], tmp_path, **env).returncode == 0
     done = shell(steps["Measure"]["run"], tmp_path, **env)
     assert done.returncode == 0, done.stderr
-    assert "--beside " + env["KXBENCH_BASELINE"] in flow["env"]["KXBENCH_BESIDE"]
+    assert "pull_request" in flow["env"]["KXBENCH_BESIDE"]
     name, _, run = out.read_text().strip().partition("=")
     assert steps["Gate"]["env"]["RUN"] == "${{ steps.measure.outputs." + name + " }}"
 
@@ -94,8 +94,8 @@ def test_gitlab(suite: Suite, tmp_path: Path) -> None:
         "KXBENCH_BASELINE": jobs["variables"]["KXBENCH_BASELINE"],
         "CI_COMMIT_TITLE": "Faster pipes",
     }
-    beside = jobs["performance-gate"]["variables"]["KXBENCH_BESIDE"]
-    assert beside == "--beside " + env["KXBENCH_BASELINE"] and "variables" not in jobs["performance-baseline"]
+    assert jobs["performance-gate"]["variables"].pop("KXBENCH_BESIDE") == "yes"
+    assert "variables" not in jobs["performance-baseline"]
     for name in ("performance-baseline", "performance-gate"):
         assert jobs[name]["extends"] == ".kxbench"
         done = shell("\n".join([*before, *jobs[name]["script"]]), tmp_path, **env)

@@ -1,8 +1,8 @@
 import pytest
 
-from targets import at_commit, commit_in, make_target
+from targets import at_commit, make_target
 from targets.lab import Lab
-from vocabulary import Capability, UsageError
+from vocabulary import Capability, UsageError, commit_in
 
 
 def test_process_and_its_aliases() -> None:

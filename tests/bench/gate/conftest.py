@@ -8,6 +8,8 @@ import pytest
 
 from bench.__main__ import main
 from results.store import Store
+from tests.bench.gate.made_up import World, put
+from vocabulary import RunRecord
 
 MEMORY = Path("/dev/shm")  # noqa: S108
 
@@ -46,4 +48,11 @@ def kxbench(
         told = capsys.readouterr()
         return Done(code, told.out, told.err)
 
+    return run
+
+
+@pytest.fixture
+def base(store: Store, kxbench: Kxbench) -> RunRecord:
+    run = put(store, World(), 1)
+    assert kxbench("baseline", "set", "main", run.run_id, "--why", "the start").code == 0
     return run

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.gate.report import Finding, Judged
 from bench.gate.sides import Side
 from bench.statistics import gather
 from results.store import Store
@@ -53,6 +54,9 @@ class World:
     noisy: tuple[int, ...] = ()  # blocks whose cells are noisy
     failed: tuple[tuple[str, str], ...] = ()
     cases: tuple[str, ...] = CASES
+
+
+SLOW = World(slower={("kylinx", "pipe"): 1.5}, gate={"threshold": 0.03})
 
 
 def plan_of(world: World) -> dict[str, Any]:
@@ -124,6 +128,33 @@ def cell(
     if outcome is Outcome.FAILED:
         return record, []
     return record, [Samples(world.metric, Source.PROGRAM, values)]
+
+
+def suspect() -> Judged:
+    """A metric that looks half slower, and is to be measured again."""
+    return Judged(
+        target="kylinx",
+        case="pipe",
+        kind="pipe",
+        series="one_way@program",
+        metric="one_way",
+        unit="ns",
+        better="lower",
+        finding=Finding.REGRESSION,
+        why="slower",
+        paired=True,
+        exact=False,
+        baseline=1.0,
+        run=1.5,
+        ratio=1.5,
+        low=1.4,
+        high=1.6,
+        p_value=0.001,
+        p_adjusted=0.003,
+        threshold=0.05,
+        deployments=(12, 12),
+        suspect=True,
+    )
 
 
 class Silent:

@@ -19,8 +19,7 @@ from bench.gate.thresholds import BESIDE, Thresholds
 from bench.plan import Plan, cells_of_block, parse
 from results.store import Store
 from tests.bench.gate.conftest import Kxbench
-from tests.bench.gate.made_up import COUNT, Silent, World, plan_of, put, side
-from tests.bench.gate.test_gate import suspect
+from tests.bench.gate.made_up import COUNT, Silent, World, plan_of, put, side, suspect
 from vocabulary import RunState, TargetError, UsageError
 
 COMMIT = "a" * 40
