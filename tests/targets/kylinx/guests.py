@@ -3,6 +3,7 @@
 import os
 import select
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +23,8 @@ from vocabulary.errors import TargetError
 
 HERE = Path(__file__).parent
 _LOG_TAIL = 2000
+_QUIET_S = 0.3
+_MOST_S = 10.0
 LONG = bool(os.environ.get("KXBENCH_LONG"))
 SEED = os.environ.get("KXBENCH_SEED", "1")
 
@@ -55,13 +58,31 @@ class Said:
         return f"status {self.status}: {self.err[-800:]} {self.out[-200:]} {told[-3:]}"
 
 
-def _rest_of(descriptor: int, within_s: float = 0.3) -> bytes:
-    """What is in a pipe, to its end; one that stays open counts as ended after a while."""
-    text = b""
-    while select.select([descriptor], [], [], within_s)[0] and (piece := os.read(descriptor, 65536)):
-        text += piece
-    os.close(descriptor)
-    return text
+class _Output:
+    """Reads a pipe all the while: a guest that fills it would wait for ever, and what it waits for."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._text = bytearray()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        with os.fdopen(self._descriptor, "rb", buffering=0) as pipe:
+            while True:
+                if select.select([pipe], [], [], _QUIET_S)[0]:
+                    if not (piece := pipe.read(65536)):
+                        return
+                    self._text += piece
+                elif self._over.is_set():  # others hold it open
+                    return
+
+    def rest(self) -> str:
+        """To its end; one that stays open counts as ended when it has been quiet for a while."""
+        self._over.set()
+        self._thread.join(_MOST_S)
+        return self._text.decode("utf-8", "replace")
 
 
 @dataclass
@@ -89,8 +110,9 @@ class Running:
         if self.feed >= 0:
             os.close(self.feed)
             self.feed = -1
+        outputs = [_Output(descriptor) for descriptor in (self.out, self.err)]
         status, events = self.family.follow(self.answer["id"], timeout_s)
-        texts = [_rest_of(descriptor).decode("utf-8", "replace") for descriptor in (self.out, self.err)]
+        texts = [output.rest() for output in outputs]
         faults = tuple(Fault.of(event) for event in events if event["event"] == "fault")
         return Said(status, texts[0], texts[1], faults, tuple(events))
 
