@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -14,28 +13,18 @@ from bench.console import err, out, print_json, print_table, quantity, working
 from bench.gate.settings import fits, names_of
 from bench.gates import JsonOption, StoreOption
 from bench.statistics.changepoints import LEAST, Change, changes, steps
-from results.history import (
-    Brief,
-    Point,
-    SeriesId,
-    all_series,
-    briefs,
-    figures_over_runs,
-    ratio_targets,
-    ratios_over_runs,
-)
+from results.history import Brief, Line, SeriesId, all_series, briefs, lines_over_runs, ratio_targets
 from results.store import Store
 from vocabulary import UsageError
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """One series on one machine, the oldest run first. ``against`` is the target it is a ratio to, if any."""
+    """One series on one machine. ``against`` is the target it is a ratio to, if any."""
 
     series: SeriesId
-    machine: str
     against: str
-    points: tuple[tuple[Brief, Point], ...]
+    line: Line
     changes: tuple[Change, ...]
     exact: bool = False  # counted, so that every difference is a change
 
@@ -93,22 +82,11 @@ def trends(store: Store, metric: str, machine: str = "", absolute: bool = False)
     found = []
     for series in _matching(store, metric):
         against = "" if absolute else next(iter(ratio_targets(store, series.series_id)), "")
-        points = (
-            ratios_over_runs(store, series.series_id, against)
-            if against
-            else figures_over_runs(store, series.series_id)
-        )
-        by_machine: dict[str, list[tuple[Brief, Point]]] = defaultdict(list)
-        for point in points:
-            run = runs.get(point.run_id)
-            if run is not None and math.isfinite(point.value) and wanted in ("all", run.machine):
-                by_machine[run.machine].append((run, point))
-        for name, members in by_machine.items():
-            members.sort(key=lambda member: (member[0].started_s, member[0].run_id))
-            values = [point.value for _, point in members]
-            exact = not against and series.counted(point for _, point in members)
-            seen = steps(values) if exact else changes(values)
-            found.append(Trend(series, name, against, tuple(members), tuple(seen), exact))
+        for line in lines_over_runs(store, series.series_id, against, runs):
+            if wanted in ("all", line.machine):
+                exact = not against and series.counted([line])
+                seen = steps(line.values) if exact else changes(line.values)
+                found.append(Trend(series, against, line, tuple(seen), exact))
     return found
 
 
@@ -129,7 +107,7 @@ def _matching(store: Store, metric: str) -> list[SeriesId]:
 
 
 def _commits(one: Trend, change: Change) -> tuple[Brief, Brief]:
-    return one.points[change.at - 1][0], one.points[change.at][0]
+    return one.line.runs[change.at - 1], one.line.runs[change.at]
 
 
 def _as_json(one: Trend) -> dict[str, Any]:
@@ -143,17 +121,17 @@ def _as_json(one: Trend) -> dict[str, Any]:
         "unit": "1" if one.against else one.series.unit,
         "better": one.series.better,
         "against": one.against or None,
-        "machine": one.machine,
+        "machine": one.line.machine,
         "runs": [
             {
-                "run": run.run_id,
-                "started_s": run.started_s,
-                "commit": run.commit,
+                "run": point.run.run_id,
+                "started_s": point.run.started_s,
+                "commit": point.run.commit,
                 "value": point.value,
                 "low": real(point.low),
                 "high": real(point.high),
             }
-            for run, point in one.points
+            for point in one.line.points()
         ],
         "changes": [
             {
@@ -192,15 +170,15 @@ def _show(found: Sequence[Trend], all_: bool) -> None:
             ["target", "case", "series", "runs", "latest"],
             [
                 (
-                    *(one.series.target, one.series.case, one.series.series, len(one.points)),
-                    _value(one, one.points[-1][1]),
+                    *(one.series.target, one.series.case, one.series.series, len(one.line)),
+                    _value(one, one.line.values[-1]),
                 )
                 for one in steady
             ],
             right=("runs", "latest"),
         )
     out.print(f"{len(changed)} of {len(found)} series changed")
-    if few := [one for one in found if len(one.points) < 2 * LEAST and not one.exact]:
+    if few := [one for one in found if len(one.line) < 2 * LEAST and not one.exact]:
         err.print(f"  {len(few)} of fewer than {2 * LEAST} runs: changes cannot be found in those")
 
 
@@ -215,5 +193,5 @@ def _row(one: Trend, change: Change) -> tuple[str, ...]:
     )
 
 
-def _value(one: Trend, point: Point) -> str:
-    return f"{point.value:.3f}" if one.against else quantity(point.value, one.series.unit)
+def _value(one: Trend, value: float) -> str:
+    return f"{value:.3f}" if one.against else quantity(value, one.series.unit)

@@ -1,12 +1,15 @@
 """Many runs at once, from the database alone: lists of runs, machines, and one series over all of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Select, Text, func, select, type_coerce
 
-from results.judgements import FIGURES, RATIOS, SERIES, Deployed, deployed, real
+from results.judgements import FIGURES, RATIOS, SERIES, Deployed, deployed
 from results.store import Store
 from results.tables import CELLS, RUNS, machine_of, unescape
 from vocabulary import Outcome, RunRecord, RunState, commit_in
@@ -55,10 +58,10 @@ class SeriesId:
         """Of another version, beside the run's own (``kylinx@0123456789ab``): it has no history."""
         return bool(commit_in(self.target))
 
-    def counted(self, points: Iterable["Point"]) -> bool:
+    def counted(self, lines: Iterable["Line"]) -> bool:
         """Whether every deployment of each run counted the same instructions, so that any difference is a
         change."""
-        return self.unit == "instructions" and not any(p.low < p.value or p.high > p.value for p in points)
+        return self.unit == "instructions" and not any(line.spread() for line in lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +69,36 @@ class Point:
     """One run's figure of a series, with its 95 % interval (NaN where there is none): in the series' unit,
     or a ratio. ``count`` is that of its deployments, or pairs."""
 
-    run_id: str
+    run: Brief
     value: float
     low: float
     high: float
     count: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """A series over the runs of one machine, the oldest first: columns of ``Point``'s fields, one entry a run
+    (of ten thousand runs, objects would be twenty times as large)."""
+
+    machine: str
+    runs: tuple[Brief, ...]
+    values: NDArray[np.float64]
+    lows: NDArray[np.float64]
+    highs: NDArray[np.float64]
+    counts: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def points(self, start: int = 0) -> Iterator[Point]:
+        """Those from place ``start`` on, which may be counted from the end."""
+        columns = (self.values, self.lows, self.highs, self.counts)
+        return map(Point, self.runs[start:], *(column[start:].tolist() for column in columns))
+
+    def spread(self) -> bool:
+        """Whether deployments of any one run differ."""
+        return bool(((self.lows < self.values) | (self.highs > self.values)).any())
 
 
 def briefs(
@@ -173,19 +201,37 @@ def _series(row: Mapping[Any, Any]) -> SeriesId:
     return SeriesId(**values, case=row["case_id"])
 
 
-def figures_over_runs(store: Store, series_id: int) -> list[Point]:
-    """A series' figure in each run that has it, without the deployments; in no order of time."""
-    f = FIGURES.c
-    query = select(f.run_id, f.estimate, f.low, f.high, f.deployments).where(f.series_id == series_id)
-    return _points(store, query)
-
-
-def _points(store: Store, query: Select[Any]) -> list[Point]:
+def lines_over_runs(
+    store: Store, series_id: int, against: str, runs: Mapping[str, Brief]
+) -> tuple[Line, ...]:
+    """A series' finite figures in those of ``runs`` (by id) that have it, or its ratios to the target
+    ``against``: a line for each machine, the one with the newest run first."""
+    if against:
+        r = RATIOS.c
+        query = select(r.run_id, r.ratio, r.low, r.high, r.pairs).where(r.against == against)
+        query = query.where(r.series_id == series_id)
+    else:
+        f = FIGURES.c
+        query = select(f.run_id, f.estimate, f.low, f.high, f.deployments).where(f.series_id == series_id)
     with store.reading("the figures cannot be read") as connection:
-        return [
-            Point(run, real(value), real(low), real(high), count)
-            for run, value, low, high, count in connection.execute(query).all()
-        ]
+        rows = connection.execute(query).all()
+    found = [
+        (runs[row[0]], *row[1:])
+        for row in rows
+        if row[0] in runs and row[1] is not None and math.isfinite(row[1])
+    ]
+    found.sort(key=lambda row: (row[0].started_s, row[0].run_id))
+    machines: dict[str, list[Any]] = {}
+    for row in found:
+        machines.setdefault(row[0].machine, []).append(row)
+    lines = (_line(machine, members) for machine, members in machines.items())
+    return tuple(sorted(lines, key=lambda line: -line.runs[-1].started_s))
+
+
+def _line(machine: str, rows: Sequence[Any]) -> Line:
+    runs, *numbers, counts = zip(*rows, strict=True)
+    values, lows, highs = (np.array(column, np.float64) for column in numbers)  # None becomes NaN
+    return Line(machine, runs, values, lows, highs, np.array(counts, np.int64))
 
 
 def deployments_of(store: Store, series_id: int, run_ids: Sequence[str]) -> dict[str, list[Deployed]]:
@@ -194,13 +240,6 @@ def deployments_of(store: Store, series_id: int, run_ids: Sequence[str]) -> dict
     query = select(f.run_id, f.replicates).where(f.series_id == series_id, f.run_id.in_(run_ids))
     with store.reading("the figures cannot be read") as connection:
         return {row.run_id: [deployed(one) for one in row.replicates] for row in connection.execute(query)}
-
-
-def ratios_over_runs(store: Store, series_id: int, against: str) -> list[Point]:
-    """The ratio of a series' target to the target ``against``, in each run that has it."""
-    r = RATIOS.c
-    query = select(r.run_id, r.ratio, r.low, r.high, r.pairs)
-    return _points(store, query.where((r.series_id == series_id) & (r.against == against)))
 
 
 def ratio_targets(store: Store, series_id: int) -> list[str]:

@@ -46,11 +46,11 @@ class Change:
     p: float
 
 
-def steps(values: Sequence[float]) -> list[Change]:
+def steps(values: Sequence[float] | Floats) -> list[Change]:
     """Of positive counts that chance has no part in: wherever one differs from the one before."""
     return [
         Change(at, now / before, now / before, now / before, 0.0)
-        for at, (before, now) in enumerate(pairwise(values), start=1)
+        for at, (before, now) in enumerate(pairwise(np.asarray(values, np.float64).tolist()), start=1)
         if now != before and before > 0 and now > 0
     ]
 

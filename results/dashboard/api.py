@@ -261,14 +261,14 @@ def _trend(source: Source, series_id: int, against: str) -> dict[str, Any]:
             "run_id": p.run.run_id,
             "started_s": p.run.started_s,
             "commit": p.run.commit,
-            "machine": p.run.machine,
-            "value": p.point.value,
-            "low": finite(p.point.low),
-            "high": finite(p.point.high),
-            "count": p.point.count,
+            "machine": line.machine,
+            "value": p.value,
+            "low": finite(p.low),
+            "high": finite(p.high),
+            "count": p.count,
         }
-        for members in found.machines.values()
-        for p in members
+        for line in found.lines
+        for p in line.points()
     ]
     changes = [
         {name: getattr(change, name) for name in ("machine", "ratio", "interval", "p", "verdict")}

@@ -1,10 +1,11 @@
 """One series over all runs: what its chart and table show."""
 
 import math
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from results.dashboard.hooks import ChangePoint
 from results.dashboard.source import Source
 from results.families import called, family_of
 from results.figures import parameters, words
-from results.history import Brief, Point, SeriesId
+from results.history import Brief, Line, Point, SeriesId
 from results.units import Scale, between, ratio, ratio_between, scale
 from vocabulary import UsageError
 
@@ -24,14 +25,6 @@ _MOST_DOTS = 4000
 _LISTED = 60
 _ONE = Scale(1, "×")
 _Finder = Callable[[Sequence[float]], Sequence[ChangePoint]]
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A point with its run."""
-
-    run: Brief
-    point: Point
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +46,16 @@ class Trend:
     against: str  # the target it is a ratio to; empty for the figure itself
     title: str
     unit: Scale
-    machines: dict[str, tuple[Placed, ...]]  # by machine, the oldest run first
+    lines: tuple[Line, ...]  # of each machine
 
     @property
     def count(self) -> int:
-        return sum(map(len, self.machines.values()))
+        return sum(map(len, self.lines))
 
 
 def machines_of(source: Source, trend: Trend) -> dict[str, str]:
     """The names of its machines."""
-    return source.machine_names({m: members[-1].run.run_id for m, members in trend.machines.items()})
+    return source.machine_names({line.machine: line.runs[-1].run_id for line in trend.lines})
 
 
 def title_of(series: SeriesId) -> str:
@@ -80,69 +73,51 @@ def _trend(source: Source, series_id: int, against: str) -> Trend:
     series = history.series_of(source.store, series_id)
     if series is None:
         raise UsageError(f"no series {series_id}", remedy="choose one from the list of trends")
-    if against:
-        points = history.ratios_over_runs(source.store, series_id, against)
-    else:
-        points = history.figures_over_runs(source.store, series_id)
-    runs = source.runs()
-    machines: dict[str, list[Placed]] = defaultdict(list)
-    for point in points:
-        if point.run_id in runs and math.isfinite(point.value):
-            machines[runs[point.run_id].machine].append(Placed(runs[point.run_id], point))
-    for members in machines.values():
-        members.sort(key=lambda placed: (placed.run.started_s, placed.run.run_id))
-    ordered = dict(sorted(machines.items(), key=lambda item: -item[1][-1].run.started_s))
-    middle = float(np.median([p.point.value for m in ordered.values() for p in m])) if ordered else 1.0
+    lines = history.lines_over_runs(source.store, series_id, against, source.runs())
+    middle = float(np.median(np.concatenate([line.values for line in lines]))) if lines else 1.0
     return Trend(
         series=series,
         against=against,
         title=title_of(series),
         unit=_ONE if against else scale(middle, series.unit, family_of(series.kind).key),
-        machines={name: tuple(members) for name, members in ordered.items()},
+        lines=lines,
     )
 
 
 def changes_of(source: Source, trend: Trend) -> tuple[Changed, ...]:
     """Found once for the same figures, whatever else the store gets."""
     found = []
-    for machine, members in trend.machines.items():
-        values = tuple(p.point.value for p in members)
-        kind, find = _way(source, trend, members)
-        every = source.lasting.get("", (kind, values), partial(_found, find, values))
-        found += [_changed(trend.series, machine, members, one) for one in every if 0 < one.at < len(members)]
+    for line in trend.lines:
+        key, find = _way(source, trend, line)
+        every = source.lasting.get("", key, partial(find, line.values.tolist()))
+        found += [_changed(trend.series, line, one) for one in every if 0 < one.at < len(line)]
     return tuple(found)
 
 
-def _way(source: Source, trend: Trend, members: Sequence[Placed]) -> tuple[str, _Finder]:
-    """How its changes are found: of what is counted every difference is one."""
-    if not trend.against and trend.series.counted(p.point for p in members):
-        return "steps", source.hooks.steps
-    return "changes", source.hooks.changes
-
-
-def _found(find: _Finder, values: tuple[float, ...]) -> tuple[ChangePoint, ...]:
-    return tuple(find(values))
+def _way(source: Source, trend: Trend, line: Line) -> tuple[Hashable, _Finder]:
+    """How its changes are found, and what they are kept by: of what is counted every difference is one."""
+    if not trend.against and trend.series.counted([line]):
+        return ("steps", line.values.tobytes()), source.hooks.steps
+    return ("changes", line.values.tobytes()), source.hooks.changes
 
 
 def are_quick(source: Source, trend: Trend) -> bool:
     """Whether its change points are found already, or soon: of thousands of runs they take a while, and a
     page is shown before."""
-    every = [
-        (_way(source, trend, members)[0], tuple(p.point.value for p in members))
-        for members in trend.machines.values()
-    ]
-    return all(len(key[1]) <= QUICK or source.lasting.has("", key) for key in every)
+    return all(
+        len(line) <= QUICK or source.lasting.has("", _way(source, trend, line)[0]) for line in trend.lines
+    )
 
 
-def _changed(series: SeriesId, machine: str, members: Sequence[Placed], change: ChangePoint) -> Changed:
+def _changed(series: SeriesId, line: Line, change: ChangePoint) -> Changed:
     lower = change.ratio < 1
     verdict = (
         "same" if series.better == "neither" else "better" if lower == (series.better == "lower") else "worse"
     )
     return Changed(
-        machine,
-        members[change.at].run,
-        members[change.at - 1].run,
+        line.machine,
+        line.runs[change.at],
+        line.runs[change.at - 1],
         ratio(change.ratio),
         ratio_between(change.low, change.high),
         "–" if math.isnan(change.p) else f"{change.p:.2g}",
@@ -166,16 +141,11 @@ def chart_of(
     by = trend.unit
     names = machines_of(source, trend)
     lines = []
-    for place, (machine, members) in enumerate(trend.machines.items()):
-        inside = [
-            p
-            for p in members
-            if (since_s is None or p.run.started_s >= since_s)
-            and (until_s is None or p.run.started_s <= until_s)
-        ]
-        if inside:
-            line = _line(source, trend, inside, max(1, most // len(trend.machines)))
-            lines.append(line | {"name": names[machine], "target": place, "machine": machine})
+    for place, line in enumerate(trend.lines):
+        inside = _inside(line, since_s, until_s)
+        if len(inside):
+            drawn = _drawn(source, trend, line, inside, max(1, most // len(trend.lines)))
+            lines.append(drawn | {"name": names[line.machine], "target": place, "machine": line.machine})
     return {
         "id": f"trend-{trend.series.series_id}",
         "type": "trend",
@@ -204,31 +174,40 @@ def _note(trend: Trend) -> str:
     return f"On {trend.series.target}: {told}."
 
 
-def _line(source: Source, trend: Trend, members: Sequence[Placed], most: int) -> dict[str, Any]:
-    together = -(-len(members) // most)
-    parts = [members[i : i + together] for i in range(0, len(members), together)]
-    rows = [_bucket(part, trend.unit.size) for part in parts]
+def _inside(line: Line, since_s: float | None, until_s: float | None) -> range:
+    """Its places of that time, both ends included."""
+    started: Callable[[Brief], float] = attrgetter("started_s")
+    first = 0 if since_s is None else bisect_left(line.runs, since_s, key=started)
+    return range(first, len(line) if until_s is None else bisect_right(line.runs, until_s, key=started))
+
+
+def _drawn(source: Source, trend: Trend, line: Line, inside: range, most: int) -> dict[str, Any]:
+    together = -(-len(inside) // most)
+    parts = [inside[i : i + together] for i in range(0, len(inside), together)]
+    last = [line.runs[part[-1]] for part in parts]
+    rows = [_bucket(line, part, trend.unit.size) for part in parts]
     return {
-        "t": [round(row[0] * 1000) for row in rows],
-        "y": [row[1] for row in rows],
-        "low": [row[2] for row in rows],
-        "high": [row[3] for row in rows],
-        "run": [part[-1].run.run_id for part in parts],
-        "commit": [part[-1].run.commit[:12] for part in parts],
+        "t": [round(run.started_s * 1000) for run in last],
+        "y": [row[0] for row in rows],
+        "low": [row[1] for row in rows],
+        "high": [row[2] for row in rows],
+        "run": [run.run_id for run in last],
+        "commit": [run.commit[:12] for run in last],
         "together": together,
-        "count": len(members),
-        "dots": [] if together > 1 or trend.against else _dots(source, trend, members),
+        "count": len(inside),
+        "dots": [] if together > 1 or trend.against else _dots(source, trend, line, inside),
     }
 
 
-def _bucket(part: Sequence[Placed], size: float) -> tuple[float, float, float | None, float | None]:
-    values = sorted(p.point.value for p in part)
+def _bucket(line: Line, part: range, size: float) -> tuple[float, float | None, float | None]:
+    """The middle of these places, and from where to where they reach."""
+    values = sorted(line.values[part.start : part.stop].tolist())
     middle = values[len(values) // 2] if len(values) % 2 else sum(values[len(values) // 2 - 1 :][:2]) / 2
     if len(part) == 1:
-        low, high = part[0].point.low, part[0].point.high
+        low, high = float(line.lows[part.start]), float(line.highs[part.start])
     else:
         low, high = values[0], values[-1]
-    return part[-1].run.started_s, _short(middle / size), _bound(low / size), _bound(high / size)
+    return _short(middle / size), _bound(low / size), _bound(high / size)
 
 
 def _bound(value: float) -> float | None:
@@ -239,9 +218,9 @@ def _short(value: float) -> float:
     return float(f"{value:.4g}")
 
 
-def _dots(source: Source, trend: Trend, members: Sequence[Placed]) -> list[list[float]]:
+def _dots(source: Source, trend: Trend, line: Line, inside: range) -> list[list[float]]:
     """(time, figure) of each deployment."""
-    started = {p.run.run_id: round(p.run.started_s * 1000) for p in members}
+    started = {run.run_id: round(run.started_s * 1000) for run in line.runs[inside.start : inside.stop]}
     each = history.deployments_of(source.store, trend.series.series_id, list(started))
     dots = [
         [moment, _short(one[1] / trend.unit.size)]
@@ -266,16 +245,16 @@ class Listed:
 def listed(source: Source, trend: Trend) -> list[Listed]:
     """The last runs of the trend, the newest first."""
     every = sorted(
-        (p for members in trend.machines.values() for p in members),
-        key=lambda p: (p.run.started_s, p.run.run_id),
+        (point for line in trend.lines for point in line.points(-_LISTED)),
+        key=lambda point: (point.run.started_s, point.run.run_id),
         reverse=True,
     )[:_LISTED]
     names = machines_of(source, trend)
-    return [_listed(p, trend, names[p.run.machine]) for p in every]
+    return [_listed(point, trend, names[point.run.machine]) for point in every]
 
 
-def _listed(placed: Placed, trend: Trend, machine: str) -> Listed:
-    point, by = placed.point, trend.unit
+def _listed(point: Point, trend: Trend, machine: str) -> Listed:
+    by = trend.unit
     if trend.against:
         figure, interval = ratio(point.value), ratio_between(point.low, point.high)
     else:
@@ -286,4 +265,4 @@ def _listed(placed: Placed, trend: Trend, machine: str) -> Listed:
             if known
             else "no interval"
         )
-    return Listed(placed.run, machine, figure, interval, point.count)
+    return Listed(point.run, machine, figure, interval, point.count)

@@ -35,7 +35,7 @@ def test_changes_are_found_in_ratios_to_the_control_with_the_commits_on_either_s
     found = {one.series.case: one for one in trends(history, "kylinx *")}
     (change,) = found["pipe"].changes
     assert found["pipe"].against == "process"
-    before, after = (found["pipe"].points[change.at - 1 + n][0].commit for n in (0, 1))
+    before, after = (found["pipe"].line.runs[change.at - 1 + n].commit for n in (0, 1))
     assert (before[0], after[0]) == ("a", "b")
     assert 1.3 < change.low < 1.5 < change.high < 1.7
     assert found["pipe"].verdict(change) == "worse"

@@ -108,7 +108,7 @@ def test_many_runs_are_drawn_together_and_say_so(source: Source) -> None:
     number = series_id(source, "parent", "process")
     trend = trend_of(source, number)
     [line] = chart_of(source, trend, most=1)["lines"]
-    each = [p.point.value for members in trend.machines.values() for p in members]
+    each = [p.value for line in trend.lines for p in line.points()]
     assert line["together"] == 2 and line["count"] == 2
     low, high = (round(bound * trend.unit.size, 0) for bound in (line["low"][0], line["high"][0]))
     assert low == pytest.approx(min(each), rel=1e-3) and high == pytest.approx(max(each), rel=1e-3)
