@@ -69,6 +69,7 @@ def _runs(store: str | None) -> list[Row]:
                 "started": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.started_s)),
                 "cells": f"{len(list(kept.cells(run.run_id)))} of {run.cells_planned}",
                 "commit": run.commit[:12],
+                "changes": "uncommitted" if run.environment.get("git_dirty") else "",
             }
             for run in kept.runs()
         ]

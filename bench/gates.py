@@ -194,7 +194,7 @@ def set_(
     json: JsonOption = False,
 ) -> None:
     """Make a run a baseline: the next version of that name. The old versions stay."""
-    from bench.gate.choosing import code_of, doubts, judged_run, set_baseline
+    from bench.gate.choosing import doubts, judged_run, set_baseline
     from bench.stored import opened
 
     with opened(store) as kept:
@@ -205,7 +205,7 @@ def set_(
     if json:
         print_json(row)
     else:
-        out.print(f"{made.called} is run {', '.join(made.runs)}, commit {code_of(chosen[0])}", markup=False)
+        out.print(f"{made.called} is run {', '.join(made.runs)}, commit {chosen[0].code}", markup=False)
     for doubt in doubted:
         err.print(f"  [yellow]warning:[/] {doubt}")
 
@@ -270,10 +270,8 @@ def diff(
 
 
 def _baseline_row(one: Any, store: Any) -> dict[str, Any]:
-    from bench.gate.choosing import code_of
-
     try:
-        code = code_of(store.run(one.runs[0]))
+        code = store.run(one.runs[0]).code
     except UsageError:
         code = "its run is gone"
     return {

@@ -101,7 +101,7 @@ def _facts(run: RunRecord, cells: Sequence[CellRecord]) -> tuple[tuple[str, str]
         ("Started", when(run.started_s)),
         ("Took", f"{lasted} ({duration(busy)} inside cells)"),
         ("State", f"{run.state}, {len(cells)} cells{planned}"),
-        ("Commit", run.commit[:12] or "not recorded"),
+        ("Commit", run.code if run.commit else "not recorded"),
     )
 
 

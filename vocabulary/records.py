@@ -36,6 +36,12 @@ class RunRecord:
     commit: str = ""
     cells_planned: int = 0
 
+    @property
+    def code(self) -> str:
+        """Which was measured, for people: a commit alone does not tell what was changed since."""
+        changed = " with uncommitted changes" if self.environment.get("git_dirty") else ""
+        return f"{self.commit[:12] or 'unknown'}{changed}"
+
 
 @dataclass(frozen=True, slots=True)
 class CellRecord:

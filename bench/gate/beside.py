@@ -6,7 +6,7 @@ the baseline's code and a target can be built of a commit, the gate need not tru
 from collections.abc import Mapping, Sequence
 
 from bench.environment.software import commit_of
-from bench.gate.choosing import LEAST_COMMIT, baseline_or_run, code_of
+from bench.gate.choosing import LEAST_COMMIT, baseline_or_run
 from bench.plan import LONGEST_S, Plan, parse
 from results.store import Store
 from targets import OF_COMMITS, at_commit
@@ -40,7 +40,7 @@ def uncommitted(runs: Sequence[RunRecord]) -> str:
     run = runs[0]
     if len(run.commit) < LEAST_COMMIT:
         return "its commit is not known"
-    return f"it is of {code_of(run)}" if run.environment.get("git_dirty") else ""
+    return f"it is of {run.code}" if run.environment.get("git_dirty") else ""
 
 
 def with_twins(plan: Plan, commit: str) -> Plan:

@@ -9,7 +9,7 @@ from bench.engine import Reporter
 from bench.environment.software import commit_of, git_dirty
 from bench.gate.beside import twins_in, with_twins
 from bench.gate.calibration import LEAST_RUNS, noise_of
-from bench.gate.choosing import code_of, demand_over, who
+from bench.gate.choosing import demand_over, who
 from bench.gate.sides import read_side
 from bench.plan import load, parse
 from results.baselines import Calibration, keep_calibration
@@ -70,7 +70,7 @@ def calibrated(store: Store, runs: Sequence[RunRecord]) -> Calibration:
     for what, said in (
         ("machines", {machine_of(run.environment) for run in distinct}),
         ("plans", {run.plan_name for run in distinct}),
-        ("commits", {code_of(run) for run in distinct}),
+        ("commits", {run.code for run in distinct}),
     ):
         if len(said) > 1:
             raise UsageError(

@@ -38,12 +38,6 @@ def judged_run(store: Store, name: str) -> RunRecord:
     return store.run(name)
 
 
-def code_of(run: RunRecord) -> str:
-    """Which code was measured, for people: a commit alone does not tell what was changed since."""
-    changed = " with uncommitted changes" if run.environment.get("git_dirty") else ""
-    return f"{run.commit[:12] or 'unknown'}{changed}"
-
-
 def choose(store: Store, wanted: str, run: RunRecord) -> Chosen:
     """``NAME``, ``NAME@VERSION``, a run's id or the beginning of one, or a commit (the last finished run of
     it, of the same plan and machine, without uncommitted changes if there is one). Raises UsageError: nothing
@@ -51,7 +45,7 @@ def choose(store: Store, wanted: str, run: RunRecord) -> Chosen:
     named = baseline(store, wanted)
     if named is not None:
         runs = runs_of(store, named)
-        return Chosen(named.called, runs, _told(named) | {"code": code_of(runs[0])})
+        return Chosen(named.called, runs, _told(named) | {"code": runs[0].code})
     by_commit = _of_commit(store, wanted, run)
     if by_commit is not None:
         return Chosen(by_commit.run_id, (by_commit,), _told_run(by_commit, f"commit {wanted}"))
@@ -150,7 +144,7 @@ def _told_run(run: RunRecord, why: str) -> dict[str, Any]:
         "made_by": "",
         "made_s": run.started_s,
         "why": why,
-        "code": code_of(run),
+        "code": run.code,
     }
 
 
@@ -194,7 +188,7 @@ def set_baseline(store: Store, name: str, runs: Sequence[RunRecord], why: str) -
     for what, said in (
         ("machines", {machine_of(run.environment) for run in runs}),
         ("plans", {run.plan_name for run in runs}),
-        ("commits", {code_of(run) for run in runs}),
+        ("commits", {run.code for run in runs}),
     ):
         if len(said) > 1:
             raise UsageError(

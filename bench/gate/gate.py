@@ -8,7 +8,6 @@ from bench.gate.beside import not_beside, twins_in, uncommitted
 from bench.gate.choosing import (
     Chosen,
     choose,
-    code_of,
     demand_apart,
     demand_over,
     demand_same_machine,
@@ -86,7 +85,7 @@ def _report(
         run=run.run_id,
         plan=run.plan_name,
         commit=run.commit,
-        code=code_of(run),
+        code=run.code,
         machine=machine_of(run.environment),
         baseline=chosen.told,
         control=control,

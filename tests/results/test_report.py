@@ -446,6 +446,14 @@ def test_an_empty_run_has_a_report(tmp_path: Path) -> None:
         assert "no cells" in page.read_text(encoding="utf-8")
 
 
+def test_uncommitted_changes_are_told(tmp_path: Path) -> None:
+    for dirty in (True, False):
+        run = a_run(environment={"git_dirty": dirty}, commit="a" * 40)
+        for page in write_report(tmp_path, run, [], [], [], Curves()):
+            text = page.read_text(encoding="utf-8")
+            assert "a" * 12 in text and ("with uncommitted changes" in text) is dirty
+
+
 def test_zero_and_one_value_do_not_break_it(tmp_path: Path) -> None:
     made = [
         (a_cell(i, block=i), [some([0.0] * 30 + [5.0] * 10), some([0.0], labels={"n": 1})]) for i in range(2)

@@ -213,6 +213,7 @@ def test_uncommitted_changes_are_told(store: Store, kxbench: Kxbench) -> None:
         == 1
     )
     assert said in kxbench("baseline", "set", "main", run.run_id, "--why", "x").out
+    assert kxbench("list", "runs").out.count("uncommitted") == 1
     clean = put(store, World(), 3)
     assert kxbench("baseline", "set", "main", run.run_id, clean.run_id, "--why", "x").code == 2
     # a commit means what was committed, though the changed tree was measured later
