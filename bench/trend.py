@@ -84,7 +84,7 @@ def trends(store: Store, metric: str, machine: str = "", absolute: bool = False)
         against = "" if absolute else next(iter(ratio_targets(store, series.series_id)), "")
         for line in lines_over_runs(store, series.series_id, against, runs):
             if wanted in ("all", line.machine):
-                exact = not against and series.counted([line])
+                exact = not against and series.counted(line)
                 seen = steps(line.values) if exact else changes(line.values)
                 found.append(Trend(series, against, line, tuple(seen), exact))
     return found

@@ -1,7 +1,7 @@
 """Many runs at once, from the database alone: lists of runs, machines, and one series over all of them."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,10 +58,10 @@ class SeriesId:
         """Of another version, beside the run's own (``kylinx@0123456789ab``): it has no history."""
         return bool(commit_in(self.target))
 
-    def counted(self, lines: Iterable["Line"]) -> bool:
+    def counted(self, line: "Line") -> bool:
         """Whether every deployment of each run counted the same instructions, so that any difference is a
         change."""
-        return self.unit == "instructions" and not any(line.spread() for line in lines)
+        return self.unit == "instructions" and not line.spread()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Point:
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
     """A series over the runs of one machine, the oldest first: columns of ``Point``'s fields, one entry a run
-    (of ten thousand runs, objects would be twenty times as large)."""
+    (an object a run would be seven times as large, and the garbage collector's to look through)."""
 
     machine: str
     runs: tuple[Brief, ...]

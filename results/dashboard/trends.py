@@ -96,7 +96,7 @@ def changes_of(source: Source, trend: Trend) -> tuple[Changed, ...]:
 
 def _way(source: Source, trend: Trend, line: Line) -> tuple[Hashable, _Finder]:
     """How its changes are found, and what they are kept by: of what is counted every difference is one."""
-    if not trend.against and trend.series.counted([line]):
+    if not trend.against and trend.series.counted(line):
         return ("steps", line.values.tobytes()), source.hooks.steps
     return ("changes", line.values.tobytes()), source.hooks.changes
 

@@ -10,7 +10,7 @@ import pytest
 from bench.judged import judge_what_is_not
 from results.dashboard.source import Source
 from results.dashboard.trends import chart_of, machines_of, trend_of
-from results.judgements import judgement_of
+from results.judgements import FIGURES, judgement_of
 from results.store import Store
 from tests.results.dashboard.made import BEFORE, LATEST, Client, Page
 from tests.results.made_up import HOSTILE, PARENT, a_cell, a_run, some
@@ -112,6 +112,29 @@ def test_many_runs_are_drawn_together_and_say_so(source: Source) -> None:
     assert line["together"] == 2 and line["count"] == 2
     low, high = (round(bound * trend.unit.size, 0) for bound in (line["low"][0], line["high"][0]))
     assert low == pytest.approx(min(each), rel=1e-3) and high == pytest.approx(max(each), rel=1e-3)
+
+
+def test_a_zoom_has_the_runs_of_its_time_with_both_ends(source: Source) -> None:
+    trend = trend_of(source, series_id(source, "parent", "process"))
+    first, second = (run.started_s for run in trend.lines[0].runs)
+    for since, until, wanted in (
+        (first, second, [BEFORE, LATEST]),
+        (first + 0.001, None, [LATEST]),
+        (None, second - 0.001, [BEFORE]),
+        (second, second, [LATEST]),
+        (second + 1, None, []),
+        (second, first, []),
+    ):
+        lines = chart_of(source, trend, (), since, until)["lines"]
+        assert [run for line in lines for run in line["run"]] == wanted
+
+
+def test_a_run_without_a_figure_is_not_in_its_trend(source: Source, store: Store) -> None:
+    number = series_id(source, "parent", "process")
+    with store.writing("a figure") as connection:
+        connection.execute(FIGURES.update().where(FIGURES.c.run_id == BEFORE).values(estimate=None))
+    (line,) = trend_of(source, number).lines
+    assert [run.run_id for run in line.runs] == [LATEST] and len(line.values) == 1
 
 
 def test_machines_of_the_same_name_are_told_apart(source: Source, store: Store) -> None:

@@ -59,7 +59,7 @@ class Said:
 
 
 class _Output:
-    """Reads a pipe all the while: a guest that fills it would wait for ever, and what it waits for."""
+    """What comes out of a pipe from now on: a guest that fills one that nobody reads waits for ever."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
