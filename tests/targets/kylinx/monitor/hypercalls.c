@@ -9,7 +9,11 @@ static const u64 borders[] = { 0, 1, 2, 3, 4, 5, 7, 8, 64, 1000, 4000, 4095, 409
 #define BORDERS (sizeof borders / sizeof *borders)
 static const char *const paths[] = { "", ".", "..", "../x", "a", "a/b", "l", "/etc", "sub/../..", "f" };
 
-static u64 seed;
+#ifndef SEED
+#define SEED 1
+#endif
+
+static u64 seed = SEED;
 
 static u64 any(void)
 {
@@ -26,6 +30,24 @@ static u64 argument(void)
 	case 2: return borders[any() % BORDERS] + any() % KX_PAGE;
 	default: return borders[any() % BORDERS];
 	}
+}
+
+/* Where a hypercall may write. In the guest's own memory that is the first page of its data or what its stack will not need: over
+ * its slot's area or its return addresses it would only do away with itself, and may then loop for ever. */
+static u64 destination(void)
+{
+	u64 at = argument();
+
+	if (at >= KX_VA_VCPUS && at < KX_VA_VCPUS + KX_VCPU_STRIDE)
+		return KX_VA_VCPUS + KX_PAGE + at % (2 * KX_PAGE);
+	return at;
+}
+
+static u64 length_at(u64 at)
+{
+	u64 length = argument();
+
+	return at >= KX_VA_DATA && at < KX_VA_COMMONS && length < 1ull << 40 ? length % KX_PAGE : length;
 }
 
 static void put_path(char *to)
@@ -46,12 +68,12 @@ static void hostfs(void)
 	h->handle = (int32_t)(any() % 4) - 1;
 	h->flags = (uint32_t)any();
 	h->offset = argument();
-	h->length = argument();
-	h->buffer = any() % 4 ? KX_VA_COMMONS + 0x100000 + any() % 0x100000 : argument();
+	h->buffer = any() % 4 ? KX_VA_COMMONS + 0x100000 + any() % 0x100000 : destination();
+	h->length = length_at(h->buffer);
 	h->mode = any() & 0777;
 	put_path(h->path);
 	put_path(h->path2);
-	call(KX_HC_HOSTFS, any() % 13, any() % 8 ? (u64)h : argument(), 0, 0, 0);
+	call(KX_HC_HOSTFS, any() % 13, any() % 8 ? (u64)h : destination(), 0, 0, 0);
 }
 
 static void disturb(void)
@@ -61,7 +83,7 @@ static void disturb(void)
 	for (int i = 0; i < 8; i++)
 		t[i] = (struct kx_region){ argument(), argument(), (uint32_t)any() % 8, (uint32_t)any() % 6, argument(), argument(), 0, 0 };
 	t[0] = (struct kx_region){ 0x7f0000000000, 0x7f0000400000, 3, KX_REGION_ANON, 0, 0, 0, 0 };
-	me()->regions = any() % 4 ? (u64)t : argument();
+	me()->regions = any() % 4 ? (u64)t : destination();
 	me()->region_count = any() % 4 ? 8 : (uint32_t)any();
 	me()->stack_top = KX_VA_COMMONS + 0x80000;
 }
@@ -75,7 +97,7 @@ static void one(u64 nr)
 		return;
 	case KX_HC_FORK:
 		if (any() % 64 == 0)
-			call(nr, argument(), any() % 3, argument(), any() % 2 ? argument() : 0, any() % 2 ? argument() : 0);
+			call(nr, argument(), any() % 3, argument(), any() % 2 ? destination() : 0, any() % 2 ? argument() : 0);
 		return;
 	case KX_HC_WAIT: /* one that returns at once */
 		call(nr, me()->events + 1, argument(), 0, 0, 0);
@@ -98,7 +120,6 @@ static void one(u64 nr)
 void guest_boot(void)
 {
 	call(KX_HC_COMMONS, 1, 0, 0, 0, 0);
-	seed = *(const u64 *)((const struct kx_boot *)KX_VA_BOOT)->seed | 1;
 	disturb();
 	for (int i = 0; i < 60000; i++) {
 		one(any() % 14);

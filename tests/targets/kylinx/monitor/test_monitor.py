@@ -3,6 +3,7 @@
 import array
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -34,10 +35,10 @@ def built() -> Iterator[None]:
     yield
 
 
-def guest(name: str, folder: Path) -> list[str]:
+def guest(name: str, folder: Path, *options: str) -> list[str]:
     """A monitor's command for a little LibOS of these tests in place of the real one."""
     made, image = folder / f"{name}.elf", folder / "empty.img"
-    subprocess.run(["gcc", *GUEST, "-o", made, HERE / "guest.S", HERE / f"{name}.c"], check=True)
+    subprocess.run(["gcc", *GUEST, *options, "-o", made, HERE / "guest.S", HERE / f"{name}.c"], check=True)
     header = b"KXIMAGE1" + (1).to_bytes(4, "little") + bytes(4) + (2 * PAGE).to_bytes(8, "little")
     image.write_bytes(header.ljust(2 * PAGE, b"\0"))
     return [str(building.MONITOR), "--libos", str(made), "--image", str(image)]
@@ -58,7 +59,9 @@ def test_hypercalls_with_arguments_at_random(tmp_path: Path, round_: int) -> Non
     (share / "f").write_text("inside")
     (share / "l").symlink_to("/etc/passwd")
     before = sorted(p.name for p in tmp_path.iterdir())
-    words = guest("hypercalls", tmp_path)
+    seed = random.getrandbits(64) | 1
+    print(f"seed {seed}")  # shown if it fails: it can be run again with it
+    words = guest("hypercalls", tmp_path, f"-DSEED={seed}ull")
     done = subprocess.run(
         [*words, "--memory", "64M", "--pvms", "40", "--share", f"{share}:/h:rw", "--quiet", "--", "x"],
         stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False,
