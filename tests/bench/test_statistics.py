@@ -148,7 +148,7 @@ def test_pooling_weighs_deployments_by_their_samples() -> None:
     assert row.p99 < 101 < row.maximum
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.lists(st.floats(0.001, 1e9), min_size=1, max_size=20), min_size=2, max_size=6))
 def test_figures_are_ordered_and_scale_with_their_unit(values: list[list[float]]) -> None:
     def row(factor: float) -> SummaryRow:

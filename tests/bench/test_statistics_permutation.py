@@ -32,7 +32,7 @@ def test_p_is_that_of_all_arrangements() -> None:
     some.lists(some.integers(0, 9), min_size=2, max_size=5),
     some.lists(some.integers(0, 9), min_size=2, max_size=5),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_p_equals_counting_with_ties(first: list[int], second: list[int]) -> None:
     a, b = np.array(first, float), np.array(second, float)
     ranks = stats.rankdata(np.concatenate([a, b]))
@@ -78,7 +78,7 @@ def test_resolution_is_the_least_error() -> None:
 
 
 @given(some.lists(some.integers(-5, 5), min_size=2, max_size=8))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_p_of_pairs_equals_counting_all_signs(given_: list[int]) -> None:
     d = np.array(given_, float)
     ranks = np.where(d == 0, 0.0, stats.rankdata(np.abs(d)))

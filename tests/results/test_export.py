@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from results.export import export_run, import_json
@@ -96,7 +96,7 @@ runs = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(
     runs, st.lists(st.tuples(cells, st.lists(series, max_size=3)), max_size=3, unique_by=lambda c: c[0].index)
 )

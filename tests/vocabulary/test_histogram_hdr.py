@@ -29,7 +29,6 @@ def payload(
     return HEAD.pack(0x1C849313, len(varints), offset, digits, lowest, highest, 1.0) + varints
 
 
-@settings(deadline=None)
 @example({0: 1})
 @example({})
 @example({0: 5, HDR_BINS - 1: 7})
@@ -52,7 +51,6 @@ def test_bins_past_a_java_long_keep_their_count_in_the_last_one() -> None:
     assert Histogram.decode_hdr(histogram.encode_hdr()).sparse() == {10: 1, HDR_BINS - 1: 7}
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 2**62), max_size=30), st.integers(1, 3))
 def test_a_finer_histogram_made_by_others_changes_no_bin(values: list[int], digits: int) -> None:
     hdr = HdrHistogram(1, 2**62, digits)
@@ -112,7 +110,7 @@ def test_hostile_text_is_refused(text: str) -> None:
         Histogram.decode_hdr(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=80), st.integers(1, 5), st.integers(1, 2000), st.integers(1, 2**20))
 def test_random_counts_are_read_or_refused(varints: bytes, digits: int, lowest: int, highest: int) -> None:
     text = packed(payload(varints, digits=digits, lowest=lowest, highest=highest))
@@ -123,7 +121,7 @@ def test_random_counts_are_read_or_refused(varints: bytes, digits: int, lowest: 
     assert 0 <= histogram.count < 2**63
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 200), st.integers(0, 255))
 def test_a_flipped_byte_is_read_or_refused(place: int, byte: int) -> None:
     good = bytearray(base64.b64decode(Histogram.of(np.arange(0, 100_000, 37)).encode_hdr()))

@@ -235,20 +235,20 @@ def accepted_or_refused(text: str) -> None:
         assert samples.values.size or samples.histogram is not None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=400))
 def test_any_text(text: str) -> None:
     accepted_or_refused(text)
     accepted_or_refused(wrap(text.replace("\n", " ")))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.sampled_from(PLACES), JSON)
 def test_any_value_in_any_place(place: list[str | int], value: object) -> None:
     accepted_or_refused(wrap(changed(*place, to=value)))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, len(wrap(BODY))), st.integers(0, 30), st.text(max_size=10))
 def test_any_damage(at: int, length: int, instead: str) -> None:
     text = wrap(BODY)

@@ -40,7 +40,7 @@ def test_every_operation_does_as_it_is_described(source: Source) -> None:
     for operation in operations:
         for mode in GenerationMode:
 
-            @settings(max_examples=12, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+            @settings(max_examples=12, suppress_health_check=list(HealthCheck))
             @given(case=operation.as_strategy(generation_mode=mode))
             def behaves(case: schemathesis.Case[Any]) -> None:
                 _behaves(client, case)

@@ -171,7 +171,7 @@ def test_cache_of_ld_so_agrees_with_ldconfig() -> None:
     }
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=300))
 def test_cache_of_ld_so_hostile(noise: bytes) -> None:
     read_cache(b"glibc-ld.so.cache1.1" + noise)
@@ -444,7 +444,7 @@ EDITS = st.tuples(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(EDITS, min_size=1, max_size=4))
 def test_elf_with_lying_headers(edits: list[tuple[int, bytes]]) -> None:
     """Parsed and patched, or refused with an error of ours; never anything else."""
@@ -459,7 +459,7 @@ def test_elf_with_lying_headers(edits: list[tuple[int, bytes]]) -> None:
         assert "hostile" in str(error)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.integers(0, 3 * PAGE), st.binary(min_size=1, max_size=8)), min_size=1, max_size=4)
 )

@@ -173,7 +173,7 @@ def test_fault_is_symbolised(bash: Path) -> None:
     assert len(frames) == 3
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.dictionaries(
         st.sampled_from(["pid", "signal", "maps", "backtrace", "registers", "address", "comm"]),

@@ -167,8 +167,6 @@ def test_examples(tmp_path: Path, name: str) -> None:
 @pytest.mark.timeout(60 + 10 * EXAMPLES)
 @settings(
     max_examples=EXAMPLES,
-    deadline=None,
-    derandomize=True,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.generate, Phase.shrink) if EXAMPLES > 6 else (Phase.generate,),
 )

@@ -38,7 +38,7 @@ def taken(path: Path, pieces: list[bytes]) -> GuestLog:
     return log
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(0, len(SAID)), max_size=8).map(sorted))
 def test_in_whatever_pieces_it_comes(tmp_path: Path, cuts: list[int]) -> None:
     ends = [0, *cuts, len(SAID)]
@@ -66,7 +66,7 @@ def test_a_line_without_end_takes_no_memory(tmp_path: Path) -> None:
     assert log.ready == {"b"}
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.binary(max_size=200), max_size=5))
 def test_any_bytes(tmp_path: Path, pieces: list[bytes]) -> None:
     log = taken(tmp_path / "log", pieces)

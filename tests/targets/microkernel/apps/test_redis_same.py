@@ -317,7 +317,7 @@ ALLOWED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthChec
 
 @pytest.mark.parametrize("group", MODES)
 def test_commands(ours: Served, theirs: Served, group: str) -> None:
-    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=ALLOWED, derandomize=EXAMPLES <= 60)
+    @settings(max_examples=EXAMPLES, suppress_health_check=ALLOWED, derandomize=EXAMPLES <= 60)
     @given(sequences(group), st.sampled_from([b"2", b"2", b"3"]))
     def check(commands: list[Words], protocol: bytes) -> None:
         compare(ours, theirs, commands, protocol)
@@ -328,7 +328,7 @@ def test_commands(ours: Served, theirs: Served, group: str) -> None:
 def test_transactions_and_the_connection(ours: Served, theirs: Served) -> None:
     part = st.lists(st.one_of(*COMMANDS["connection"]), min_size=1, max_size=40)
 
-    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=ALLOWED, derandomize=EXAMPLES <= 60)
+    @settings(max_examples=EXAMPLES, suppress_health_check=ALLOWED, derandomize=EXAMPLES <= 60)
     @given(part)
     def check(commands: list[Words]) -> None:
         compare(ours, theirs, commands, b"2")
