@@ -1,6 +1,7 @@
 """A cgroup of our own for the tests that need one."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,4 +28,8 @@ def cgroup() -> Iterator[Path]:
     except OSError as error:
         pytest.skip(f"cannot make a cgroup: {error.strerror}")
     yield directory
+    deadline = time.monotonic() + 20
+    while "populated 1" in (directory / "cgroup.events").read_text():  # who has ended may leave it later
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     directory.rmdir()

@@ -1,8 +1,11 @@
 """Set-up: the package list is read as written, nothing to do is quick and says so, errors name a remedy."""
 
 import os
+import select
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -124,23 +127,51 @@ def test_an_environment_of_another_lock_is_not_current(
     assert not bootstrap.environment_is_current()
 
 
+# its step is at work until there is a file "go", a minute at most
 SETS_UP = """
-import sys, time, pathlib
+import sys, pathlib
 from bench import bootstrap
-bootstrap.ROOT = pathlib.Path(sys.argv[1])
+bootstrap.ROOT = root = pathlib.Path(sys.argv[1])
+step = 'touch "$0/at work"; for i in $(seq 600); do [ -e "$0/go" ] && exit; sleep 0.1; done'
 with bootstrap.alone():
-    (bootstrap.ROOT / "busy").mkdir()
-    bootstrap.run_step(["sleep", "0.3"], "")
-    (bootstrap.ROOT / "busy").rmdir()
+    (root / "busy").mkdir()
+    bootstrap.run_step(["sh", "-c", step, str(root)], "")
+    (root / "busy").rmdir()
 """
 
 
+@contextmanager
+def setting_up(root: Path) -> Iterator["subprocess.Popen[str]"]:
+    command = ["/usr/bin/python3", "-c", SETS_UP, str(root)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            (root / "go").touch()
+
+
+def await_work(root: Path) -> None:
+    deadline = time.monotonic() + 50
+    while not (root / "at work").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def first_words(process: "subprocess.Popen[str]") -> str:
+    assert process.stderr
+    return process.stderr.readline()
+
+
 def test_two_set_ups_take_turns(tmp_path: Path) -> None:
-    command = ["/usr/bin/python3", "-c", SETS_UP, str(tmp_path)]
-    both = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    told = "".join(process.communicate(timeout=30)[1] for process in both)
-    assert [process.returncode for process in both] == [0, 0], told
-    assert told.count("another set-up of this tree is going on") == 1
+    with setting_up(tmp_path) as first, setting_up(tmp_path) as second:
+        await_work(tmp_path)
+        said = select.select([first.stderr, second.stderr], [], [], 50)[0]
+        waits, works = (first, second) if first.stderr in said else (second, first)
+        assert "another set-up of this tree is going on" in first_words(waits)
+        (tmp_path / "go").touch()
+        told = [process.communicate(timeout=50)[1] for process in (waits, works)]
+    assert [first.returncode, second.returncode] == [0, 0], told
+    assert told == ["", ""]
 
 
 def test_a_tree_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,21 +186,13 @@ def test_a_tree_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pyte
 
 
 def test_what_a_killed_set_up_left_at_work_keeps_others_out(tmp_path: Path) -> None:
-    code = SETS_UP.replace('"0.3"', '"2"')
-    with subprocess.Popen(["/usr/bin/python3", "-c", code, str(tmp_path)], cwd=ROOT) as killed:
-        deadline = time.monotonic() + 10
-        while not (tmp_path / "busy").exists() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        time.sleep(0.2)
+    with setting_up(tmp_path) as killed:
+        await_work(tmp_path)
         killed.kill()
-    (tmp_path / "busy").rmdir()
-    again = subprocess.run(
-        ["/usr/bin/python3", "-c", SETS_UP, str(tmp_path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert again.returncode == 0
-    assert "going on" in again.stderr
+        killed.wait()
+        (tmp_path / "busy").rmdir()
+        with setting_up(tmp_path) as again:
+            assert "going on" in first_words(again)
+            (tmp_path / "go").touch()
+            told = again.communicate(timeout=50)[1]
+        assert again.returncode == 0, told

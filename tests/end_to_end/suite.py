@@ -56,7 +56,7 @@ class Suite:
         return path
 
 
-def until(true: Callable[[], object], seconds: float = 30) -> None:
+def until(true: Callable[[], object], seconds: float = 120) -> None:
     """Poll until ``true`` is; AssertionError after ``seconds``."""
     end = time.monotonic() + seconds
     while not true():

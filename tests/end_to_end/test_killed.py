@@ -1,6 +1,7 @@
 """Whatever is killed, whenever: no finished cell is lost, nothing stays, and resume finishes the run."""
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -22,6 +23,13 @@ def cells_of(suite: Suite) -> dict[int, str]:
     return {c["index"]: c["outcome"] for c in suite.json("show", "latest", "--cells")}
 
 
+def has_cells(suite: Suite, least: int) -> bool:
+    """The newest run has. The store is there before the run is, which has to be prepared first."""
+    done = suite("show", "latest", "--cells", "--json")
+    assert done.returncode == 0 or "holds no run" in " ".join(done.stderr.split()), done.stderr
+    return done.returncode == 0 and len(json.loads(done.stdout)) >= least
+
+
 def assert_nothing_left(run: str) -> None:
     assert not [name for name in namespaces() if run in name]
     assert not [path for path in leftover_cgroups() if run in path.name]
@@ -40,7 +48,7 @@ def monitors() -> list[int]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_then_resumed(suite: Suite, number: signal.Signals) -> None:
     running = suite.start("run", str(suite.plan(FAST, FORK, blocks=40)))
-    until(lambda: suite.store.exists() and len(cells_of(suite)) >= 3)
+    until(lambda: suite.store.exists() and has_cells(suite, 3))
     running.send_signal(number)
     output, _ = running.communicate(timeout=60)
     assert running.returncode == 128 + number, output
@@ -59,7 +67,7 @@ def test_interrupted_then_resumed(suite: Suite, number: signal.Signals) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_the_suite_killed_at_any_moment(suite: Suite, seed: int) -> None:
     running = suite.start("run", str(suite.plan(FORK, REDIS, FAST, blocks=20)))
-    until(lambda: suite.store.exists() and len(cells_of(suite)) >= 1)
+    until(lambda: suite.store.exists() and has_cells(suite, 1))
     time.sleep(random.Random(seed).uniform(0, 2))
     running.kill()
     running.communicate(timeout=60)
@@ -80,13 +88,13 @@ def test_pvms_end_with_the_suite(suite: Suite, number: signal.Signals) -> None:
         pytest.skip(why)
     long = 'kind = "pipe"\nparams = { mode = "blocked", budget_ms = 3000 }'
     running = suite.start("run", str(suite.plan(long, blocks=9)), "--target", "kylinx", apart=True)
-    until(monitors, 60)
+    until(monitors)
     found = monitors()
     os.killpg(running.pid, number)
     output, _ = running.communicate(timeout=60)
     assert running.returncode == (-number if number == signal.SIGKILL else 128 + number), output
     assert "Traceback" not in output
-    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in found), 10)
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in found))
     (run,) = suite.json("list", "runs")
     if number == signal.SIGKILL:
         assert suite("clean").returncode == 0
@@ -98,7 +106,7 @@ def test_pvms_end_with_the_suite(suite: Suite, number: signal.Signals) -> None:
 @pytest.mark.parametrize("victim", ["redis-server", "openloop"])
 def test_a_killed_server_or_generator_fails_its_cell_and_the_run_goes_on(suite: Suite, victim: str) -> None:
     running = suite.start("run", str(suite.plan(FAST, REDIS, blocks=1)))
-    until(lambda: find_process("openloop"), 60)
+    until(lambda: find_process("openloop"))
     pid = find_process(victim)
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
