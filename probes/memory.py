@@ -79,16 +79,20 @@ class _Sampler:
             for name, total in totals.items():
                 self.values[name].append(float(total))
 
-    def _run(self) -> None:
-        pause = 0.0
+    def _timed_look(self) -> float:
+        """How long to wait for the next one."""
+        begin = time.thread_time()
+        self.look()
+        return max(self.every_s, (time.thread_time() - begin) * _SHARE)
+
+    def _run(self, pause: float) -> None:
         while not self._stop.wait(pause):
-            begin = time.thread_time()
-            self.look()
-            pause = max(self.every_s, (time.thread_time() - begin) * _SHARE)
+            pause = self._timed_look()
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        thread = Thread(target=self._run, name="kxbench-memory", daemon=True)
+        """Looks at the beginning and at the end, whenever the thread gets a CPU."""
+        thread = Thread(target=self._run, args=(self._timed_look(),), name="kxbench-memory", daemon=True)
         thread.start()
         try:
             yield

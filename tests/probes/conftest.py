@@ -1,5 +1,6 @@
 """Places to be watched, and the known workload in one."""
 
+import gc
 import os
 import socket
 import subprocess
@@ -80,7 +81,7 @@ class Known:
 
     def __init__(self, place: Place, built: Path, what: str, count: int = COUNT) -> None:
         ours, theirs = socket.socketpair()
-        ours.settimeout(20)
+        ours.settimeout(60)
         self.binary = built / "known"
         self._socket, self._lines = ours, ours.makefile("r")
         with theirs:
@@ -100,7 +101,7 @@ class Known:
     def end(self) -> None:
         self._lines.close()
         self._socket.close()
-        assert self.process.wait(10) in (0, -9)  # killed where its site went first
+        assert self.process.wait(60) in (0, -9)  # killed where its site went first
 
     def _tell_and_hear(self) -> str:
         self._socket.send(b"g")
@@ -112,7 +113,7 @@ class Known:
         return line
 
     def _await_sleep(self) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         stat = Path(f"/proc/{self.process.pid}/stat")
         while stat.read_text().rpartition(")")[2].split()[0] != "S":
             assert time.monotonic() < deadline
@@ -142,6 +143,8 @@ def name(samples: Samples) -> str:
 
 
 def descriptors() -> int:
+    """That are open, without those that garbage of other tests still holds."""
+    gc.collect()
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
@@ -150,7 +153,7 @@ def serving(argv: list[str], place: Place, port: int, *, tcp: bool) -> Iterator[
     """A server in a place, up (for UDP: bound, by /proc/net/udp) inside the ``with``."""
     process = place.popen(argv)
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         wanted = f":{port:04X} "
         table = Path(f"/proc/{process.pid}/net/{'tcp' if tcp else 'udp'}")
         while wanted not in table.read_text():

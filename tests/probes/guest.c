@@ -66,10 +66,10 @@ static void crowd(int count)
 		reap(-1);
 }
 
-/* Long enough apart for the receiver to block. */
+/* Long enough apart for the receiver to block, on a machine that others use as well. */
 static void messages(int count)
 {
-	const struct timespec pause = { .tv_nsec = 10000000 };
+	const struct timespec pause = { .tv_nsec = 40000000 };
 	int ends[2];
 	char byte = 0;
 	pid_t child;

@@ -30,7 +30,7 @@ from workloads.protocol import parse
 
 pytestmark = [pytest.mark.root, pytest.mark.bcc]
 
-UP_WITHIN_S = 20
+UP_WITHIN_S = 60
 FORKS = {"first_parent": 1, "first_child": 1, "parent": COUNT - 1, "child": COUNT - 1}
 
 
@@ -120,7 +120,7 @@ def test_fork_counts_the_forks_of_the_micro_program(
     words = [*FamilyOptions(image).command(), "--", str(program)]
     with made(ForkProbe).attach(watched) as reading, (tmp_path / "out").open("wb") as out:
         words += [f"--iterations={COUNT}", "--budget-ms=0", "--dirty-mib=1"]
-        assert watched.place.popen(words, stdout=out).wait(60) == 0
+        assert watched.place.popen(words, stdout=out).wait(120) == 0
     assert counts(reading) == FORKS
     assert reading.lost_events == 0
     assert reading.events == 2 * COUNT

@@ -42,7 +42,7 @@ def dns_scope(scope: ProbeScope, site: Site) -> Iterator[ProbeScope]:
 def connection(lab: Lab, scope: ProbeScope) -> Iterator[socket.socket]:
     assert scope.endpoint
     with lab.place.entered():
-        client = socket.create_connection((scope.endpoint.host, scope.endpoint.port), 5)
+        client = socket.create_connection((scope.endpoint.host, scope.endpoint.port), 60)
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with client:
         yield client
@@ -77,7 +77,7 @@ def test_every_dns_query_is_matched(made: Made, lab: Lab, dns_scope: ProbeScope,
     address = dns_scope.endpoint.host, dns_scope.endpoint.port
     with lab.place.entered():
         client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    client.settimeout(5)
+    client.settimeout(60)
     with client, made(WireProbe, by=by).attach(dns_scope) as reading:
         for i in range(COUNT):  # all under way at once
             client.sendto(query(i), address)

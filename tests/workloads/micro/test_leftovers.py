@@ -80,7 +80,17 @@ def alive(pid: int) -> bool:
         return False
 
 
-def until(what: Callable[[], object], seconds: float = 10) -> bool:
+def begun(pid: int) -> bool:
+    """Past its first instructions, where a child asks to be told of its parent's end: blocked, or it has run
+    for milliseconds."""
+    try:
+        run_ns = int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
+        return run_ns > 3e6 or Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+    except OSError:
+        return False
+
+
+def until(what: Callable[[], object], seconds: float = 30) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if what():
@@ -93,21 +103,21 @@ def test_what_is_left_would_be_seen(start_long: Start) -> None:
     program = start_long("sysv_mq")
     assert len(left_by(program.pid)) == 2
     program.terminate()
-    program.communicate(timeout=20)
+    program.communicate(timeout=60)
     assert left_by(program.pid) == []
 
 
 @pytest.mark.parametrize("way", IPC_WAYS)
 def test_after_success(start: Start, way: str) -> None:
     program = start(way, "--iterations", "5")
-    assert program.communicate(timeout=20)[1] == ""
+    assert program.communicate(timeout=60)[1] == ""
     assert (program.returncode, left_by(program.pid)) == (0, [])
 
 
 @pytest.mark.parametrize("way", ["sysv_mq", "posix_mq"])
 def test_after_unsupported(start: Start, way: str) -> None:
     program = start(way, "--size-bytes", "65536")
-    program.communicate(timeout=20)
+    program.communicate(timeout=60)
     assert left_by(program.pid) == []
 
 
@@ -117,7 +127,7 @@ def test_after_a_signal(start_long: Start, way: str, number: signal.Signals) -> 
     program = start_long(way, "--gap-us", "100")
     peers = children(program.pid)
     program.send_signal(number)
-    _, said = program.communicate(timeout=20)
+    _, said = program.communicate(timeout=60)
     assert program.returncode == 1
     assert said == "micro: ended by a signal\n"
     assert until(lambda: not any(map(alive, peers)))
@@ -131,7 +141,7 @@ def test_after_the_childs_death(start_long: Start, way: str, number: signal.Sign
     program = start_long(way, "--gap-us", "500000" if way == "exitwait" else "1000")
     for peer in children(program.pid):
         os.kill(peer, number)
-    _, said = program.communicate(timeout=20)
+    _, said = program.communicate(timeout=60)
     assert program.returncode == 1
     assert said.count("\n") == 1
     assert left_by(program.pid) == []
@@ -142,9 +152,9 @@ def test_after_the_parents_death(start_long: Start, way: str) -> None:
     """``kill -9`` of the parent alone: the child cleans up and ends."""
     more = {"ctxsw": [], "cow": ["--dirty-mib", "64"]}.get(way, ["--gap-us", "200000"])
     program = start_long(way, *more)
-    time.sleep(0.05)  # past the child's first instructions, where it asks to be told
+    assert until(lambda: any(map(begun, children(program.pid))))
     peers = children(program.pid)
     program.kill()
-    program.communicate(timeout=20)
+    program.communicate(timeout=60)
     assert until(lambda: not any(map(alive, peers)))
     assert left_by(program.pid) == []

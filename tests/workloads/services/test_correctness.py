@@ -27,8 +27,8 @@ pytestmark = pytest.mark.root
 
 
 def await_open(lab: Lab, endpoint: Endpoint) -> None:
-    """Until its TCP port is open, 4 s at the most."""
-    for _ in range(200):
+    """Until its TCP port is open, half a minute at the most."""
+    for _ in range(1500):
         try:
             with connection(lab.place, endpoint):
                 return
