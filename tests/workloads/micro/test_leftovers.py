@@ -90,7 +90,7 @@ def begun(pid: int) -> bool:
         return False
 
 
-def until(what: Callable[[], object], seconds: float = 30) -> bool:
+def until(what: Callable[[], object], seconds: float = 90) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if what():

@@ -56,7 +56,7 @@ Generate = Callable[..., Result]
 
 def finished(process: "subprocess.Popen[str]") -> Result:
     try:
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
     finally:
         process.kill()
     if "@@KXBENCH BEGIN@@" not in out:
@@ -111,17 +111,17 @@ def serving(argv: Sequence[str], ready: Callable[[], bool]) -> Iterator["subproc
         pytest.skip(f"{argv[0]} is not installed")
     process = subprocess.Popen(list(argv), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while not ready():
             assert process.poll() is None, f"{argv[0]} ended with {process.returncode}"
-            assert time.monotonic() < until, f"{argv[0]} did not answer in 10 s"
+            assert time.monotonic() < until, f"{argv[0]} did not answer in 60 s"
             time.sleep(0.02)
         yield process
     finally:
         process.send_signal(signal.SIGCONT)
         process.terminate()
         try:
-            process.wait(10)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -74,7 +74,7 @@ class Good:
 
     def busy(self) -> None:
         """The generator is in the midst of its run."""
-        assert self._seen.wait(20)
+        assert self._seen.wait(60)
 
 
 def patience(fate: str) -> tuple[str, str]:
@@ -255,7 +255,7 @@ def test_a_slow_server_is_not_a_saturated_generator(
 def test_a_generator_without_a_cpu_says_that_it_was_saturated(requests: dict[ServiceKind, Path]) -> None:
     good = Good()
     with tcp_server(good) as port:
-        words = ("--rate", "500", "--duration", "1.5", "--warmup", "0", "--connections", "40")
+        words = ("--rate", "500", "--duration", "4", "--warmup", "0", "--connections", "40")
         process = start(port, requests[ServiceKind.REDIS], *words)
         good.busy()
         process.send_signal(signal.SIGSTOP)
@@ -286,7 +286,7 @@ def test_the_generator_ends_with_its_standard_output_closed(requests: dict[Servi
         assert process.stdout
         process.stdout.close()
         with suppress(subprocess.TimeoutExpired):
-            process.wait(10)
+            process.wait(60)
         if process.stderr:
             process.stderr.close()
         assert process.returncode is not None

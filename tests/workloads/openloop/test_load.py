@@ -23,6 +23,7 @@ from workloads.openloop.sweep import Point, sustained
 
 Cores = tuple[list[str], frozenset[int]]
 ROUNDS = 3
+PATIENT = ("--timeout-ms", "20000")  # all answers come, however long a busy machine may stall
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ SERVERS = pytest.mark.parametrize("endpoint", ["redis", "nginx", "nsd"], indirec
 def test_counts_add_up_at_a_fixed_rate(
     generate: Generate, requests: dict[ServiceKind, Path], endpoint: Endpoint
 ) -> None:
-    words = ("--rate", "2000", "--arrivals", "uniform", "--duration", "1", "--warmup", "0.2")
+    words = ("--rate", "2000", "--arrivals", "uniform", "--duration", "1", "--warmup", "0.2", *PATIENT)
     result = generate(endpoint.port, requests[endpoint.kind], *words, program="openloop-sanitized")
     assert result.code == 0, result.err
     assert result["sent"] == result.answered_for == result["received"] == 2000
@@ -59,7 +60,8 @@ def test_counts_add_up_at_a_fixed_rate(
 def test_counts_add_up_in_a_pipelined_closed_loop(
     generate: Generate, requests: dict[ServiceKind, Path], endpoint: Endpoint
 ) -> None:
-    words = ("--closed", "--duration", "0.3", "--warmup", "0.1", "--connections", "7", "--pipeline", "9")
+    words = ("--closed", "--duration", "0.3", "--warmup", "0.1", *PATIENT)
+    words = (*words, "--connections", "7", "--pipeline", "9")
     result = generate(endpoint.port, requests[endpoint.kind], *words, program="openloop-sanitized")
     assert result.code == 0, result.err
     assert result["sent"] == result.answered_for > 500
@@ -70,21 +72,23 @@ def test_counts_add_up_in_a_pipelined_closed_loop(
         assert result["received"] == result["sent"]
 
 
+def redis_stat(redis: Endpoint, name: str) -> int:
+    argv = ["redis-cli", "-p", str(redis.port), "info", "stats"]
+    out = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True).stdout
+    found = re.search(rf"{name}:(\d+)", out)
+    assert found
+    return int(found[1])
+
+
 def test_a_thousand_connections_are_all_used(
     generate: Generate, requests: dict[ServiceKind, Path], redis: Endpoint
 ) -> None:
-    def total() -> int:
-        argv = ["redis-cli", "-p", str(redis.port), "info", "stats"]
-        out = subprocess.run(argv, capture_output=True, text=True, timeout=10, check=True).stdout
-        found = re.search(r"total_connections_received:(\d+)", out)
-        assert found
-        return int(found[1])
-
-    before = total()
-    words = ("--rate", "5000", "--duration", "0.5", "--warmup", "0", "--connections", "1000")
+    before = redis_stat(redis, "total_connections_received")
+    words = ("--rate", "5000", "--duration", "0.5", "--warmup", "0", "--connections", "1000", *PATIENT)
     result = generate(redis.port, requests[ServiceKind.REDIS], *words)
     assert result["received"] == result["sent"] > 2000
-    assert total() - before == 1001  # and redis-cli's own
+    after = redis_stat(redis, "total_connections_received")
+    assert after - before == 1001  # and redis-cli's own
 
 
 def test_the_schedule_that_ran_is_the_one_announced(
@@ -113,21 +117,25 @@ def stall(pid: int, seconds: float) -> float:
 def test_a_stall_is_seen_by_every_request_that_was_meant_for_it(
     requests: dict[ServiceKind, Path], redis: Endpoint
 ) -> None:
-    """No coordinated omission: a stall of 200 ms delays rate * 0.2 s requests, though at most one a
-    connection is in flight; a closed loop sees it once a connection."""
+    """No coordinated omission: a stall of 400 ms delays rate * 0.4 s requests, though at most one a
+    connection is in flight; a closed loop sees it once a connection. The machine may stall as well: what the
+    generator itself was late with is so many more."""
     assert redis.pid
     rate, connections, limit_s = 4000, 20, 0.04
-    words = ("--duration", "1.5", "--warmup", "0.1", "--connections", str(connections), "--timeline-ms", "10")
+    words = ("--duration", "3", "--warmup", "0.1", "--connections", str(connections), "--timeline-ms", "10")
     results = []
     for mode in (("--rate", str(rate), "--arrivals", "uniform"), ("--closed",)):
-        process = start(redis.port, requests[ServiceKind.REDIS], *mode, *words)
-        time.sleep(0.7)
-        stalled_s = stall(redis.pid, 0.2)
+        before = redis_stat(redis, "total_commands_processed")
+        process = start(redis.port, requests[ServiceKind.REDIS], *mode, *words, *PATIENT)
+        while redis_stat(redis, "total_commands_processed") < before + rate:  # in the midst of it
+            assert process.poll() is None
+        stalled_s = stall(redis.pid, 0.4)
         results.append((finished(process), stalled_s))
     (opened, stalled_s), (closed, _) = results
     expected = rate * (stalled_s - limit_s)
+    own = opened.slower_than("own_lateness", limit_s * 1e9)
     assert opened["sent"] == opened["received"]
-    assert 0.8 * expected < opened.slower_than("latency", limit_s * 1e9) < 2 * expected
+    assert 0.8 * expected < opened.slower_than("latency", limit_s * 1e9) < 2 * expected + own
     assert opened["held"] > 0.8 * expected - connections
     # what a client that waits for its turn would have reported
     assert opened.slower_than("service", limit_s * 1e9) < 0.5 * expected
@@ -135,7 +143,7 @@ def test_a_stall_is_seen_by_every_request_that_was_meant_for_it(
     # the same in time: the slices of 10 ms that were meant for the stall are the slow ones
     offset, worst = opened.samples["timeline_offset"].values, opened.samples["timeline_worst"].values
     slow = offset[worst > limit_s * 1e9]
-    assert 0.7 * (stalled_s - limit_s) < len(slow) * 0.01 < 2 * stalled_s
+    assert 0.7 * (stalled_s - limit_s) < len(slow) * 0.01 < 2 * stalled_s + own / rate
     assert np.sum(opened.samples["timeline_answered"].values) == opened["received"]
 
 
