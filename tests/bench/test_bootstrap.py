@@ -20,7 +20,7 @@ def kxbench(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         [ROOT / "kxbench", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         env={**os.environ, **env},
         check=False,
     )

@@ -22,7 +22,7 @@ class Suite:
     def environment(self, **more: str) -> dict[str, str]:
         return {**os.environ, "KXBENCH_STORE": str(self.store), "TERM": "dumb", **more}
 
-    def __call__(self, *arguments: str, seconds: float = 120, **env: str) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *arguments: str, seconds: float = 240, **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [KXBENCH, *arguments],
             capture_output=True,

@@ -74,7 +74,7 @@ def test_not_root_is_told_so(suite: Suite) -> None:
         [*NOBODY_WHO_READS, KXBENCH, "run", "smoke"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 4, done.stderr
@@ -105,7 +105,7 @@ def test_somebody_else_than_root_is_told_what_to_do(
         [*NOBODY_WHO_READS, KXBENCH, *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         env=suite.environment(),
         check=False,
     )
@@ -122,7 +122,7 @@ def test_somebody_else_than_root_can_look_at_runs(suite: Suite) -> None:
             [*NOBODY_WHO_READS, KXBENCH, *arguments],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             env=suite.environment(),
             check=False,
         )
@@ -170,7 +170,7 @@ def test_a_full_disk_keeps_what_was_measured(suite: Suite) -> None:
 
 
 def test_help_teaches_every_command() -> None:
-    done = subprocess.run([KXBENCH, "--help"], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([KXBENCH, "--help"], capture_output=True, text=True, timeout=120, check=True)
     commands = (
         "setup",
         "doctor",
@@ -189,7 +189,7 @@ def test_help_teaches_every_command() -> None:
         if command == "setup":
             continue
         helped = subprocess.run(
-            [KXBENCH, command, "--help"], capture_output=True, text=True, timeout=60, check=False
+            [KXBENCH, command, "--help"], capture_output=True, text=True, timeout=120, check=False
         )
         assert helped.returncode == 0
         assert len(helped.stdout) > 200

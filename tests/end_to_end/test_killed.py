@@ -50,7 +50,7 @@ def test_interrupted_then_resumed(suite: Suite, number: signal.Signals) -> None:
     running = suite.start("run", str(suite.plan(FAST, FORK, blocks=40)))
     until(lambda: suite.store.exists() and has_cells(suite, 3))
     running.send_signal(number)
-    output, _ = running.communicate(timeout=60)
+    output, _ = running.communicate(timeout=120)
     assert running.returncode == 128 + number, output
     (run,) = suite.json("list", "runs")
     assert run["state"] == "interrupted"
@@ -70,7 +70,7 @@ def test_the_suite_killed_at_any_moment(suite: Suite, seed: int) -> None:
     until(lambda: suite.store.exists() and has_cells(suite, 1))
     time.sleep(random.Random(seed).uniform(0, 2))
     running.kill()
-    running.communicate(timeout=60)
+    running.communicate(timeout=120)
     (run,) = suite.json("list", "runs")
     before = cells_of(suite)
     assert before
@@ -91,7 +91,7 @@ def test_pvms_end_with_the_suite(suite: Suite, number: signal.Signals) -> None:
     until(monitors)
     found = monitors()
     os.killpg(running.pid, number)
-    output, _ = running.communicate(timeout=60)
+    output, _ = running.communicate(timeout=120)
     assert running.returncode == (-number if number == signal.SIGKILL else 128 + number), output
     assert "Traceback" not in output
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in found))
@@ -110,7 +110,7 @@ def test_a_killed_server_or_generator_fails_its_cell_and_the_run_goes_on(suite: 
     pid = find_process(victim)
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    output, _ = running.communicate(timeout=60)
+    output, _ = running.communicate(timeout=120)
     assert running.returncode == 5, output
     cells = suite.json("show", "latest", "--cells")
     redis = next(c for c in cells if c["kind"] == "redis")

@@ -37,7 +37,7 @@ def server() -> Iterator[str]:
         os.chown(home, user.pw_uid, user.pw_gid)
 
     def run(*argv: str | Path) -> None:
-        subprocess.run(argv, check=True, cwd=home, stdout=subprocess.DEVNULL, timeout=60, **owner)
+        subprocess.run(argv, check=True, cwd=home, stdout=subprocess.DEVNULL, timeout=140, **owner)
 
     try:
         run(
@@ -54,7 +54,19 @@ def server() -> Iterator[str]:
             "--no-locale",
         )
         options = f"-c listen_addresses='' -c unix_socket_directories='{home}' -c fsync=off"
-        run(tools / "pg_ctl", "-D", home / "data", "-o", options, "-l", home / "log", "-w", "start")
+        run(
+            tools / "pg_ctl",
+            "-D",
+            home / "data",
+            "-o",
+            options,
+            "-l",
+            home / "log",
+            "-w",
+            "-t",
+            "120",
+            "start",
+        )
         try:
             yield f"postgresql://kx@/postgres?host={home}"
         finally:

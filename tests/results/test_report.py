@@ -483,7 +483,7 @@ def _browse(page: Path, profile: Path, *more: str) -> tuple[str, str]:
     flags += ["disable-sync", "enable-logging=stderr", "virtual-time-budget=20000", "dump-dom"]
     flags += ["window-size=1280,20000", f"user-data-dir={profile}", *more]
     argv = [chromium, *(f"--{flag}" for flag in flags), page.as_uri()]
-    done = subprocess.run(argv, capture_output=True, timeout=120, check=True)
+    done = subprocess.run(argv, capture_output=True, timeout=240, check=True)
     console = [line for line in done.stderr.decode(errors="replace").splitlines() if "CONSOLE" in line]
     return done.stdout.decode(), "\n".join(console)
 

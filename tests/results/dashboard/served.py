@@ -17,7 +17,7 @@ def environment(**more: str) -> dict[str, str]:
 def kxbench(*arguments: object, **more: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-P", "-m", "bench", *map(str, arguments)]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=120, check=False, env=environment(**more), cwd=ROOT
+        command, capture_output=True, text=True, timeout=240, check=False, env=environment(**more), cwd=ROOT
     )
 
 
@@ -40,7 +40,7 @@ class Served:
     def __exit__(self, *_: object) -> None:
         self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.wait(timeout=30)
+            self._process.wait(timeout=90)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

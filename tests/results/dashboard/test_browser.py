@@ -20,6 +20,7 @@ from tests.results.made_up import a_cell, a_run, some
 from vocabulary import EXIT_OK, RunState
 
 WITHIN = f"/compare?a={LATEST}&a_target=process&b={LATEST}&b_target=kylinx"
+PATIENCE_MS = 120_000  # on a machine that others use as well
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -49,7 +50,7 @@ def browser() -> Iterator[Browser]:
     if not chromium:
         pytest.skip("chromium is not installed")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS, timeout=PATIENCE_MS)
         yield browser
         browser.close()
 
@@ -75,7 +76,9 @@ class Shown:
             viewport={"width": wide, "height": 900},
             color_scheme="dark" if dark else "light",
             timezone_id="America/New_York",
+            reduced_motion="reduce",  # no smooth scrolling: what was found at a place is still there
         )
+        self.page.set_default_timeout(PATIENCE_MS)
         self.said: list[str] = []
         self.asked: list[str] = []
         self.page.on("console", lambda message: self.said.append(message.text))
@@ -93,7 +96,6 @@ class Shown:
             " return document.querySelectorAll('.chart[data-drawn=yes]').length >= least }",
             arg=least,
             polling=150,
-            timeout=60_000,
         )
 
     def picture(self, name: str, folder: Path) -> None:
@@ -246,11 +248,11 @@ def test_a_run_going_on_moves_by_itself_and_ends(browser: Browser, url: str, cop
         told = page.locator(".progress .told")
         assert "0 of 3 cells" in told.inner_text()
         store.add_cell(run.run_id, a_cell(0), [some()])
-        page.wait_for_function("() => document.querySelector('progress').value === 1", timeout=30_000)
+        page.wait_for_function("() => document.querySelector('progress').value === 1")
         assert "1 of 3 cells" in told.inner_text()
         assert run.run_id in Shown(browser).open(url).locator("#live").locator("..").inner_text()
         store.finish_run(run.run_id, RunState.FINISHED, 1_736_100_009.0)
-        page.wait_for_selector("section[aria-label=Progress]", state="detached", timeout=30_000)
+        page.wait_for_selector("section[aria-label=Progress]", state="detached")
         store.delete_run(run.run_id)
     page.close()
 
@@ -266,6 +268,7 @@ def test_zooming_a_trend_and_finding_a_series(browser: Browser, url: str) -> Non
     drawn = page.evaluate(f"{plot}.data.find((trace) => trace.name || trace.error_y).x.at(-1)")
     assert started == f"{drawn[:10]} {drawn[11:19]} UTC"  # the axis and the table tell the same time
     whole = page.evaluate(f"{plot}.layout.xaxis.range")
+    page.locator(".plot").first.scroll_into_view_if_needed()
     box = page.locator(".plot .nsewdrag").first.bounding_box()
     assert box
     page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] / 2)

@@ -179,7 +179,7 @@ def test_the_same_run_at_once_is_kept_once(taking: Client, store: Store, exporte
     for sender in senders:
         sender.start()
     for sender in senders:
-        sender.join(timeout=60)
+        sender.join(timeout=180)
     assert sorted(found) == [200, 200, 200, 201]
     assert taking.get(f"/api/v1/runs/{PUSHED}/export").content == exported
 
