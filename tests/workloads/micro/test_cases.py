@@ -25,7 +25,7 @@ QUICK = {
     name: {"iterations": 5, "budget_ms": 20}
     | ({"dirty_mib": 1} if "dirty_mib" in kind.params.model_fields else {})
     for name, kind in KINDS.items()
-} | {"herd": {"children": 10, "hold_ms": 200}, "kernel": {"iterations": 5}}
+} | {"herd": {"children": 10, "hold_ms": 1500}, "kernel": {"iterations": 5}}
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_unsupported_is_told_apart(lab: Lab, seen: Seen, tmp_path: Path) -> None
     kind = KINDS["sysv_mq"]
     with make_target("process", lab).deploy(tmp_path / "scratch") as deployment:
         lower = deployment.place.popen(["/bin/sh", "-c", "echo 100 > /proc/sys/kernel/msgmax"])
-        assert lower.wait(timeout=10) == 0
+        assert lower.wait(timeout=60) == 0
         with pytest.raises(UnsupportedError, match="101 bytes are over the system's limit"):
             kind.run(kind.params.model_validate({"size_bytes": 101}), deployment, seen.context)
 

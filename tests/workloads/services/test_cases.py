@@ -67,7 +67,7 @@ def test_rate_above_what_can_be_done_ends(run: Run) -> None:
         samples = run("redis", keys=10, rate_per_s=rate_per_s, native_s=0, **SHORT)
         assert value(samples, "rate") < rate_per_s
         assert value(samples, "behind") == 1
-    assert time.monotonic() - start < 30
+    assert time.monotonic() - start < 100
 
 
 @pytest.mark.root
@@ -166,7 +166,7 @@ def test_agreement_of_fork(run: Run) -> None:
 
 @pytest.mark.root
 def test_locust_master_and_workers(run: Run, observed: Observed) -> None:
-    samples = run("locust", users=2, workers=2, duration_s=2)
+    samples = run("locust", users=2, workers=2, duration_s=6)
     for service in ("redis", "http", "dns"):
         assert value(samples, "users_requests", service=service) > 0
         assert value(samples, "users_failures", service=service) == 0
