@@ -165,6 +165,7 @@ def first_words(process: "subprocess.Popen[str]") -> str:
 def test_two_set_ups_take_turns(tmp_path: Path) -> None:
     with setting_up(tmp_path) as first, setting_up(tmp_path) as second:
         await_work(tmp_path)
+        assert first.stderr and second.stderr
         said = select.select([first.stderr, second.stderr], [], [], 50)[0]
         waits, works = (first, second) if first.stderr in said else (second, first)
         assert "another set-up of this tree is going on" in first_words(waits)

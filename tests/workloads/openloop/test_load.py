@@ -60,8 +60,8 @@ def test_counts_add_up_at_a_fixed_rate(
 def test_counts_add_up_in_a_pipelined_closed_loop(
     generate: Generate, requests: dict[ServiceKind, Path], endpoint: Endpoint
 ) -> None:
-    words = ("--closed", "--duration", "0.3", "--warmup", "0.1", *PATIENT)
-    words = (*words, "--connections", "7", "--pipeline", "9")
+    words = ["--closed", "--duration", "1", "--warmup", "0.1", *PATIENT]
+    words += ["--connections", "7", "--pipeline", "9"]
     result = generate(endpoint.port, requests[endpoint.kind], *words, program="openloop-sanitized")
     assert result.code == 0, result.err
     assert result["sent"] == result.answered_for > 500
