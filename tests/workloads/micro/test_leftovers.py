@@ -138,7 +138,7 @@ def test_after_a_signal(start_long: Start, way: str, number: signal.Signals) -> 
 @pytest.mark.parametrize("way", [*IPC_WAYS, "exitwait"])
 def test_after_the_childs_death(start_long: Start, way: str, number: signal.Signals) -> None:
     """The parent does not wait for ever for a child that something killed."""
-    program = start_long(way, "--gap-us", "500000" if way == "exitwait" else "1000")
+    program = start_long(way, "--gap-us", "1000000" if way == "exitwait" else "1000")
     for peer in children(program.pid):
         os.kill(peer, number)
     _, said = program.communicate(timeout=60)
