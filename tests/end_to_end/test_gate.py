@@ -47,7 +47,7 @@ targets = ["process", "kylinx"]
 blocks = 6
 [gate]
 noisy = true
-threshold = 100     # in one of 32 runs all six pairs differ in the same direction by chance
+threshold = 1       # in one of 32 runs all six pairs differ in the same direction by chance
 blind = 1000
 ignore = ["channel_open", "throughput", "round_trip", "first_*"]
 [[cases]]
