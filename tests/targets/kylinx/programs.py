@@ -38,7 +38,7 @@ COREUTILS = [
     ("paste", "-d,", "/etc/hosts", "/etc/hosts"),
     ("comm", "/etc/hosts", "/etc/passwd"),
     ("cksum", "/etc/services"),
-    ("timeout", "5", "true"),
+    ("timeout", "60", "true"),
     ("sleep", "0.01"),
     ("test", "-f", "/etc/passwd"),
     ("nproc",),
@@ -69,7 +69,9 @@ split -b 100000 big part; ls part*; cat part* | cksum; rm -f part* big
 BASH = {
     "pipeline": "seq 1 1000 | grep 7 | sort -rn | head -3 | tr '\\n' ' '; echo ${PIPESTATUS[@]}",
     "substitution": 'x=$(echo a; echo b); echo "$x" | wc -l; echo $(( 7 * 6 ))',
-    "background": "for i in 1 2 3; do (sleep 0.0$i; exit $i) & done; for j in $(jobs -p); do wait $j; echo $?; done",
+    # none ends before the jobs are listed
+    "background": "d=$(mktemp -d); mkfifo $d/f; exec 3<>$d/f; rm -r $d; for i in 1 2 3; do (read -u 3; sleep 0.0$i; exit $i) & done;"
+    " j=$(jobs -p); printf '\\n\\n\\n' >&3; for p in $j; do wait $p; echo $?; done",
     "wait": "sleep 0.05 & p=$!; wait $p; echo $?; kill -0 $p 2>/dev/null || echo gone",
     "trap": "trap 'echo usr1' USR1; trap 'echo bye' EXIT; kill -USR1 $$; echo after",
     "here": "cat <<X\nhere $((1+1))\nX\nread a b <<< 'one two three'; echo $b",
@@ -170,9 +172,10 @@ d = sqlite3.connect(":memory:")
 d.execute("create table t (a integer primary key, b text)")
 d.executemany("insert into t (b) values (?)", [(str(i),) for i in range(1000)])
 print(d.execute("select count(*), sum(a), max(b) from t").fetchall())
-f = sqlite3.connect("/tmp/kx-test.db"); f.execute("create table x(y)"); f.execute("insert into x values (7)"); f.commit()
-f.close(); print(sqlite3.connect("/tmp/kx-test.db").execute("select y from x").fetchall())
-import os; os.unlink("/tmp/kx-test.db")
+import os, tempfile; d = tempfile.mkdtemp(); n = d + "/kx-test.db"
+f = sqlite3.connect(n); f.execute("create table x(y)"); f.execute("insert into x values (7)"); f.commit()
+f.close(); print(sqlite3.connect(n).execute("select y from x").fetchall())
+os.unlink(n); os.rmdir(d)
 """,
     "signals": """
 import os, signal, time
@@ -189,18 +192,19 @@ while len(got) < 3: n += 1
 print("interrupted a computation")
 """,
     "sockets": """
-import socket, os, array, threading, select
+import socket, os, array, threading, select, tempfile
 a, b = socket.socketpair(); a.send(b"x"); print(b.recv(10))
 r, w = os.pipe(); socket.send_fds(a, [b"fd"], [w]); m, fds, _, _ = socket.recv_fds(b, 10, 1)
 os.write(fds[0], b"through"); print(m, os.read(r, 10))
-s = socket.socket(socket.AF_UNIX); s.bind("/tmp/kx-sock"); s.listen()
-c = socket.socket(socket.AF_UNIX); c.connect("/tmp/kx-sock"); d, _ = s.accept(); c.sendall(b"z" * 100000)
+k = tempfile.mkdtemp(); p = k + "/kx-sock"
+s = socket.socket(socket.AF_UNIX); s.bind(p); s.listen()
+c = socket.socket(socket.AF_UNIX); c.connect(p); d, _ = s.accept(); c.sendall(b"z" * 100000)
 n = 0
 while n < 100000: n += len(d.recv(65536))
-print(n); os.unlink("/tmp/kx-sock")
+print(n); os.unlink(p); os.rmdir(k)
 t = socket.create_server(("127.0.0.1", 0)); p = t.getsockname()[1]
 u = socket.create_connection(("127.0.0.1", p)); v, _ = t.accept(); u.send(b"loop"); print(v.recv(9))
-e = select.epoll(); e.register(v, select.EPOLLIN); u.send(b"q"); print([ev for _, ev in e.poll(1)])
+e = select.epoll(); e.register(v, select.EPOLLIN); u.send(b"q"); print([ev for _, ev in e.poll(60)])
 """,
     "asyncio": """
 import asyncio, sys
@@ -221,7 +225,8 @@ os.wait(); print(m[:5])
 f = tempfile.TemporaryFile(); f.write(b"a" * 10000); f.flush()
 n = mmap.mmap(f.fileno(), 10000); n[9999:10000] = b"z"; n.flush(); f.seek(9999); print(f.read())
 from multiprocessing import shared_memory
-s = shared_memory.SharedMemory(create=True, size=4096, name="kxshm"); t = shared_memory.SharedMemory(name="kxshm")
+name = f"kxshm{os.getpid()}"; s = shared_memory.SharedMemory(create=True, size=4096, name=name)
+t = shared_memory.SharedMemory(name=name)
 s.buf[0] = 9; print(t.buf[0]); t.close(); s.close(); s.unlink()
 """,
     "files": """
@@ -253,7 +258,7 @@ PERL = {
     "pipe": 'open F, "-|", "seq 1 5"; print scalar(@x = <F>); open G, "|-", "cat"; print G "out\n"; close G;',
     "modules": "use POSIX; use Data::Dumper; use List::Util 'sum'; use Time::HiRes; print floor(3.7), sum(1..4), Dumper([1]);",
     "signal": '$SIG{ALRM} = sub { print "alarm\n"; exit 2 }; alarm 1; 1 while 1;',
-    "file": 'open F, ">", "/tmp/kxp"; print F "x" x 9999; close F; print -s "/tmp/kxp"; unlink "/tmp/kxp"; die "end\n";',
+    "file": '$n = "/tmp/kxp$$"; open F, ">", $n; print F "x" x 9999; close F; print -s $n; unlink $n; die "end\n";',
 }
 
 
@@ -261,17 +266,17 @@ REDIS = r"""
 cd "$(mktemp -d)"; trap "rm -rf '$PWD'" EXIT
 redis-server --port 0 --unixsocket "$PWD/s" --save "" --appendonly no --daemonize no --logfile log --dir "$PWD" &
 server=$!
-for i in $(seq 100); do redis-cli -s s ping 2>/dev/null | grep -q PONG && break; sleep 0.05; done
+for i in $(seq 1000); do redis-cli -s s ping 2>/dev/null | grep -q PONG && break; sleep 0.05; done
 cli() { redis-cli -s s "$@"; }
 cli set a 1; cli incr a; cli rpush l x y z; cli lrange l 0 -1; cli hset h f v; cli hgetall h
 cli debug populate 2000 key 100; cli dbsize
 cli eval 'return redis.call("get", KEYS[1])' 1 a
-cli bgsave; for i in $(seq 200); do cli info persistence | grep -q 'rdb_bgsave_in_progress:0' && break; sleep 0.05; done
+cli bgsave; for i in $(seq 1000); do cli info persistence | grep -q 'rdb_bgsave_in_progress:0' && break; sleep 0.05; done
 cli info persistence | grep -a 'rdb_last_bgsave_status\|rdb_bgsave_in_progress' | tr -d '\r'
 cli config set appendonly yes
-for i in $(seq 200); do cli info persistence | grep -q 'aof_rewrite_in_progress:0' && break; sleep 0.05; done
+for i in $(seq 1000); do cli info persistence | grep -q 'aof_rewrite_in_progress:0' && break; sleep 0.05; done
 cli bgrewriteaof
-for i in $(seq 200); do cli info persistence | grep -q 'aof_rewrite_in_progress:0' && break; sleep 0.05; done
+for i in $(seq 1000); do cli info persistence | grep -q 'aof_rewrite_in_progress:0' && break; sleep 0.05; done
 cli info persistence | grep -a 'aof_last_bgrewrite_status\|aof_enabled' | tr -d '\r'
 ls; ls appendonlydir | sed 's/[0-9]\+/N/' | sort -u
 cli shutdown nosave; wait $server; echo status $?
@@ -281,7 +286,7 @@ redis-check-rdb dump.rdb | tail -1 | sed 's/.*\] //'
 REDIS_TCP = r"""
 cd "$(mktemp -d)"; trap "rm -rf '$PWD'" EXIT
 redis-server --port 7777 --bind 127.0.0.1 --save "" --logfile log &
-for i in $(seq 100); do redis-cli -p 7777 ping 2>/dev/null | grep -q PONG && break; sleep 0.05; done
+for i in $(seq 1000); do redis-cli -p 7777 ping 2>/dev/null | grep -q PONG && break; sleep 0.05; done
 redis-cli -p 7777 set x "$(head -c 100000 /dev/zero | tr '\0' q)"; redis-cli -p 7777 strlen x
 seq 1 200 | sed 's/.*/INCR n/' | redis-cli -p 7777 | tail -1
 redis-cli -p 7777 shutdown nosave; wait; echo ended
