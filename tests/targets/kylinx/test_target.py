@@ -110,7 +110,7 @@ def test_time_out_leaves_nothing(deployment: Deployment, tmp_path: Path) -> None
     endless = program(tmp_path, "#include <unistd.h>\nint main(void) { fork(); fork(); for (;;) ; }\n")
     with pytest.raises(TargetError, match="did not end within"):
         deployment.run_micro(endless, [], timeout_s=2)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while deployment.place.pids() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert deployment.place.pids() == []

