@@ -91,7 +91,7 @@ static void test_timers(void)
 	u64 t = now_mono_ns();
 	hosted_sleep(3000000);
 	u64 passed = now_mono_ns() - t;
-	CHECK(passed >= 2990000 && passed < 500000000);
+	CHECK(passed >= 2990000 && passed < 60000000000);
 	t = deadline_after(1000000);
 	while (task_sleep(t, true) == 0)
 		;

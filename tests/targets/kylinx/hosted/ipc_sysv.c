@@ -122,14 +122,14 @@ static void waiter_type(void *arg)
 static void waiter_removed(void *arg)
 {
 	struct text t;
-	__atomic_store_n((bool *)arg, true, __ATOMIC_RELEASE);
+	__atomic_store_n((struct kx_vcpu **)arg, this_vcpu(), __ATOMIC_RELEASE);
 	CHECK_EQ(sys_msgrcv(there, &t, 8, 0, 0), -EIDRM);
 	close_all();
 }
 
 static void test_queue_waits(void)
 {
-	static bool up;
+	static struct kx_vcpu *up, *waiting;
 	struct text t;
 	there = (u32)sys_msgget(IPC_PRIVATE, 0600);
 	for (u64 i = 1; i <= 3; i++)
@@ -139,9 +139,8 @@ static void test_queue_waits(void)
 		CHECK_EQ(sys_msgsnd(there, &t, 8, 0), 0);
 	hosted_join();
 	hosted_pvm(waiter_removed, &up);
-	while (!__atomic_load_n(&up, __ATOMIC_ACQUIRE))
-		hosted_sleep(MS);
-	hosted_sleep(20 * MS); /* from there it has the queue's number only to look up */
+	while (!(waiting = __atomic_load_n(&up, __ATOMIC_ACQUIRE)) || __atomic_load_n(&waiting->state, __ATOMIC_ACQUIRE) != KX_SLOT_HALTED)
+		hosted_sleep(MS); /* until it is asleep, which it is in the queue alone */
 	CHECK_EQ(sys_msgctl(there, IPC_RMID, NULL), 0);
 	hosted_join();
 }
