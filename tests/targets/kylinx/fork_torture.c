@@ -179,7 +179,7 @@ int main(int argc, char **argv)
 	before = free_memory();
 	live(0);
 	/* the last children's ends may still be under way when they have been waited for */
-	for (int tries = 0; (after = free_memory()) < before && argc > 3 && tries < 100; tries++)
+	for (int tries = 0; (after = free_memory()) < before && argc > 3 && tries < 1000; tries++)
 		usleep(20000);
 	verify(0, PAGES);
 	stop_thread = 1;

@@ -62,7 +62,7 @@ def as_process(program: Path, *arguments: str) -> None:
 def held(guests: Guests) -> dict[str, int]:
     """What the family holds, once all pVMs but one have ended; without page tables and idle vCPUs, of which
     some more or less are kept ready."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         stats = guests.stats()
         told = stats["libos"]  # None: the pVM that was asked was about to end
@@ -122,9 +122,13 @@ def test_ten_thousand_forks(guests: Guests, program: Path, record_property: Reco
     assert holder.line() == "ready"
     assert guests.run("many", "500").status == 0
     before = held(guests)
-    said = guests.run("many", MANY, timeout_s=280)
-    assert said.status == 0, (said.brief(), guests.log())
-    assert held(guests) == before
+    for _ in range(2):  # more at once than ever before, of a busy machine, is kept; a leak is there each time
+        said = guests.run("many", MANY, timeout_s=280)
+        assert said.status == 0, (said.brief(), guests.log())
+        before, earlier = held(guests), before
+        if before == earlier:
+            break
+    assert before == earlier
     stats = guests.stats()
     assert stats["vcpus"]["forks"] >= int(MANY) and stats["vcpus"]["made"] < 32
     assert stats["memory"]["peak_bytes"] < 32 << 20
@@ -143,7 +147,7 @@ def test_many_at_once(children: int, record_property: Record) -> None:
         if limit <= children:
             pytest.skip(f"KVM has no more than {limit} vCPUs for a VM here")
         begin = guests.stats()["memory"]["used_bytes"]
-        running = guests.start(f"--children={children}", "--hold-ms=1500", "--timeout-s=100")
+        running = guests.start(f"--children={children}", "--hold-ms=5000", "--timeout-s=100")
         most: dict[str, Any] = {}
         deadline = time.monotonic() + TIMEOUT_S
         while not most or most["vcpus"]["live"] <= children:

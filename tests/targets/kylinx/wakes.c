@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STALL_S 10
+#define STALL_S 40
 #define MOST_PAIRS 64
 #define LAST 0xffffffffu
 
@@ -288,7 +288,7 @@ static void lead(const struct way *w, uint32_t messages, uint64_t end)
 	if (!child)
 		follow(w);
 	other = child;
-	for (uint32_t count = 0; count < messages && now() < end; count += 2) {
+	for (uint32_t count = 0; count < messages && (!count || now() < end); count += 2) {
 		alarm(STALL_S);
 		w->send(1, count);
 		rest();

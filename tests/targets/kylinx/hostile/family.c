@@ -80,7 +80,7 @@ TRIAL(progress, "progress")
 	uint64_t until = now_ns() + strtoull(argv[0], NULL, 0) * 1000000, n = 0;
 	volatile uint64_t x = 1;
 
-	for (; now_ns() < until; n++)
+	for (; !n || now_ns() < until; n++)
 		for (int i = 0; i < 20000; i++)
 			x = x * 6364136223846793005 + 1;
 	printf("%llu\n", (unsigned long long)n);
@@ -307,7 +307,7 @@ TRIAL(memory_bomb, "memory-bomb")
 	for (unsigned i = 0; i < sizeof bombs / sizeof *bombs; i++) {
 		uint64_t from = now_ns();
 
-		patience_ns = 20000000000;
+		patience_ns = 30000000000;
 		int status = fate(bombs[i].run);
 
 		if (!(status != GONE && WIFEXITED(status) && WEXITSTATUS(status) == 12) && !died(status, SIGKILL) && !died(status, SIGSEGV) &&

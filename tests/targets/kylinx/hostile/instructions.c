@@ -168,6 +168,7 @@ TRIAL(bases, "segment-bases")
 				printf("way %u with base %llx does not end\n", w, (unsigned long long)values[i]);
 	patience_ns = 3000000000;
 	fate_with(gs_then_run, 0x10000);
+	patience_ns = 30000000000;
 	for (uint64_t selector = 0; selector < 0x60; selector++)
 		CHECK(fate_with(gs_by_selector, selector) >= 0);
 	printf("%u stuck\n", stuck);

@@ -137,7 +137,7 @@ void *pages(size_t bytes)
 
 unsigned stuck;
 bool may_be_stuck;
-uint64_t patience_ns = 8000000000;
+uint64_t patience_ns = 30000000000;
 
 static jmp_buf jump;
 static void escape(int signo __attribute__((unused))) { longjmp(jump, 1); }

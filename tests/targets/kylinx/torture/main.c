@@ -92,7 +92,7 @@ pid_t fork_checked(void)
 
 	CHECK(pid >= 0);
 	if (!pid) {
-		alarm(120);
+		alarm(280);
 		for (int i = 0; i < getpid() % 64; i++)
 			draw();
 	}
@@ -148,7 +148,7 @@ int main(int argc, char **argv)
 {
 	const struct trial *const all[] = { own, trials_forks, trials_orders, trials_others };
 
-	alarm(120); /* nothing stays behind: each process of the tree ends by itself */
+	alarm(280); /* nothing stays behind: each process of the tree ends by itself */
 	if (getenv("KX_SEED"))
 		seed ^= strtoull(getenv("KX_SEED"), NULL, 0) * 0x2545f4914f6cdd1d;
 	for (unsigned k = 0; k < sizeof all / sizeof *all; k++)

@@ -46,7 +46,7 @@ static void node(int self)
 
 			CHECK(pid >= 0);
 			if (!pid) {
-				alarm(120);
+				alarm(280);
 				self = o.child;
 				continue;
 			}
@@ -133,7 +133,7 @@ static void play(int steps)
 	pid_t first = fork();
 	CHECK(first >= 0);
 	if (!first) {
-		alarm(120);
+		alarm(280);
 		node(0);
 	}
 	munmap(memory, PAGES * spread * PAGE);

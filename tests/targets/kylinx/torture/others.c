@@ -92,6 +92,9 @@ static void threads(int argc, char **argv)
 		}
 		ended_well(pid);
 	}
+	for (size_t i = 0; i < THREADS; i++)
+		while (!turns[i])
+			usleep(100); /* it has not come to its turn yet */
 	over = true;
 	for (size_t i = 0; i < THREADS; i++)
 		CHECK(!pthread_join(ids[i], NULL) && turns[i] > 0);
