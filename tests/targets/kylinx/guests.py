@@ -184,6 +184,13 @@ class Guests:
     def stats(self) -> dict[str, Any]:
         return self.monitor.control.request("stats")
 
+    def libos(self) -> dict[str, Any]:
+        """The LibOS's own figures: the monitor waits a second for them at most."""
+        deadline = time.monotonic() + _MOST_S
+        while not (told := self.stats()["libos"]):
+            assert time.monotonic() < deadline, self.log()
+        return dict(told)
+
     def expect_none_live(self) -> None:
         """A program's end is told a little before its vCPU is idle again."""
         deadline = time.monotonic() + _MOST_S

@@ -146,7 +146,7 @@ def test_what_starts_a_family(deployment: Deployment) -> None:
     for _ in range(2):
         done = subprocess.run(words, capture_output=True, timeout=30, check=True)
         assert len(done.stdout) == 8  # the instant at which its main began
-    assert deployment.run_beside(Path("/usr/bin/uname"), ["-s"], timeout_s=10) == "Linux\n"
+    assert deployment.run_beside(Path("/usr/bin/uname"), ["-s"], timeout_s=60) == "Linux\n"
 
 
 def test_capabilities_and_probe_points(target: Target, deployment: Deployment) -> None:
