@@ -94,6 +94,11 @@ class _Output:
         return self._text.decode("utf-8", "replace")
 
 
+def _is_of(event: Event, number: int) -> bool:
+    """A panic is everybody's."""
+    return event["event"] == "panic" or event.get("id") == number
+
+
 @dataclass
 class Running:
     """A program of a family that goes on."""
@@ -153,11 +158,24 @@ class Guests:
     def run(self, *arguments: str, program: Path | None = None, timeout_s: float = 60.0) -> Said:
         return self.start(*arguments, program=program).end(timeout_s)
 
+    def is_over(self, running: Running, within_s: float) -> bool:
+        """Whether the program has ended by then, or the family has; `Running.end` tells how."""
+        deadline = time.monotonic() + within_s
+        while not any(_is_of(one, running.answer["id"]) and one["event"] == "exit" for one in self._events):
+            try:
+                event = self.monitor.control.event(max(0.0, deadline - time.monotonic()))
+            except MonitorGoneError:
+                return True
+            if event is None:
+                return False
+            self._events.append(event)
+        return True
+
     def follow(self, number: int, timeout_s: float) -> tuple[int | None, list[Event]]:
         """Until the program of this request ended; events of others are kept."""
         deadline = time.monotonic() + timeout_s
-        mine = [event for event in self._events if event.get("id") == number]
-        self._events = [event for event in self._events if event.get("id") != number]
+        mine = [event for event in self._events if _is_of(event, number)]
+        self._events = [event for event in self._events if not _is_of(event, number)]
         while not (mine and mine[-1]["event"] == "exit"):
             try:
                 event = self.monitor.control.event(max(0.0, deadline - time.monotonic()))
@@ -165,7 +183,7 @@ class Guests:
                 self.gone = True
                 return None, mine
             assert event is not None, f"it did not end within {timeout_s:g} s\n{self.log()}"
-            if event["event"] == "panic" or event.get("id") == number:
+            if _is_of(event, number):
                 mine.append(event)
             else:
                 self._events.append(event)
