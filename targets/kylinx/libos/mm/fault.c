@@ -10,7 +10,7 @@
 /* out of memory: how often it is tried again; when a child ends for it; for how long without one, at most; when it is another want */
 #define STARVING_LOOK_NS 1000000ul
 #define STARVING_CHILD_NS 10000000ul
-#define STARVING_ALONE_NS 100000000ul
+#define STARVING_ALONE_NS 1000000000ul
 #define STARVING_MOST_NS 5000000000ul
 #define STARVING_OVER_NS 10000000000ul
 
