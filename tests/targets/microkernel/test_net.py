@@ -1,5 +1,6 @@
 """The guest's network server: many connections, frames of any content, clients and servers that end."""
 
+import errno
 import itertools
 import random
 import socket
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.root
 REDIS, ECHO = 6379, 7000
 MANY = 1000
 SYN, RST, SYN_ACK = 0x02, 0x04, 0x12
-SECONDS = 10.0
+SECONDS = 60.0  # of a wait that must end: the machine may stand still, and QEMU with it
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -40,15 +41,17 @@ def wire(lab: Lab, site: Site) -> Iterator[Wire]:
 
 
 def connected(lab: Lab, guest: Shell, port: int, within_s: float = SECONDS) -> socket.socket:
-    """Tries again while nobody listens."""
+    """Tries again while nobody listens, or the guest is too busy to say that the address is its own."""
     deadline = time.monotonic() + within_s
     with lab.place.entered():
         while True:
             try:
                 return socket.create_connection((guest.address, port), timeout=SECONDS)
-            except ConnectionRefusedError:
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
+            except (ConnectionRefusedError, TimeoutError) as error:
+                assert time.monotonic() < deadline, error
+            except OSError as error:
+                assert error.errno == errno.EHOSTUNREACH and time.monotonic() < deadline, error
+            time.sleep(0.02)
 
 
 def pong(connection: socket.socket) -> None:
@@ -97,7 +100,7 @@ def test_much_data_both_ways(lab: Lab, guest: Shell) -> None:
         got = bytearray()
         connection.setblocking(False)
         view = memoryview(data)
-        deadline = time.monotonic() + 3 * SECONDS
+        deadline = time.monotonic() + 2 * SECONDS
         while len(got) < len(data) and time.monotonic() < deadline:
             with suppress(BlockingIOError):
                 view = view[connection.send(view[:65536]) :] if view else view
@@ -236,7 +239,9 @@ def test_frames_that_are_wrong(lab: Lab, guest: Shell, wire: Wire, seed: int) ->
             kind, frame = chance.choice(kinds)
             wire.send(mutated(chance, frame), kind if chance.random() < 0.97 else chance.getrandbits(16))
             if number % 500 == 0:
+                wire.send(arp, 0x0806)  # it believes of who asks what its question says of our card
                 pong(connection)
+        wire.send(arp, 0x0806)
     with connected(lab, guest, REDIS) as connection:
         pong(connection)
     assert "fault" not in guest.text
@@ -250,7 +255,7 @@ def test_a_client_that_does_not_behave(lab: Lab, guest: Shell, seed: int) -> Non
     with connected(lab, guest, REDIS) as connection:
         pong(connection)
         guest.ask(f"run trial seed={seed}")
-        guest.until("trial: 0 wrong answers", 60)
+        guest.until("trial: 0 wrong answers", 2 * SECONDS)
         pong(connection)
     assert "fault" not in guest.text
     assert "started again" not in guest.text
