@@ -13,14 +13,14 @@ import pytest
 
 from tests.local import HOST
 from tests.targets.microkernel.apps.conftest import Build, Start
-from tests.targets.microkernel.apps.serving import Served
+from tests.targets.microkernel.apps.serving import TIMEOUT_S, Served
 from tests.targets.microkernel.apps.zones import ORIGIN, zone_text
 
 HEAD = "$TTL 300\n@ SOA ns h 1 2 3 4 5\n NS ns\n"
 
 
 def ask(served: Served, name: str, kind: str) -> list[str]:
-    answer = dns.query.tcp(dns.message.make_query(name, kind), HOST, 3, served.port)
+    answer = dns.query.tcp(dns.message.make_query(name, kind), HOST, TIMEOUT_S, served.port)
     assert answer.rcode() == dns.rcode.NOERROR
     return sorted(line for rrset in answer.answer for line in rrset.to_text().splitlines())
 
@@ -37,7 +37,7 @@ def test_all_records_as_dnspython_reads_them(start: Start, tmp_path: Path) -> No
             continue
         expected = sorted(f"{text} {rdataset.ttl} IN {kind} {data.to_text()}".lower() for data in rdataset)
         query = dns.message.make_query(name, rdataset.rdtype)
-        answer = dns.query.tcp(query, HOST, 3, served.port).answer[0]
+        answer = dns.query.tcp(query, HOST, TIMEOUT_S, served.port).answer[0]
         assert sorted(line.lower() for line in answer.to_text().splitlines()) == expected
         asked += 1
     assert asked > 45
@@ -122,7 +122,7 @@ def test_refused_with_its_line(build: Build, tmp_path: Path, file: str) -> None:
     path = tmp_path / "z.test.zone"
     path.write_text(file)
     command = [str(build(True) / "mk-dns"), "--port", "0", "--zone", str(path)]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    said = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     assert said.returncode == 1
     assert said.stderr.startswith("mk-dns: ") and said.stderr.endswith(f"{REFUSED[file]}\n")
 
@@ -135,7 +135,7 @@ def test_the_root_zone(start: Start, tmp_path: Path) -> None:
     served = start("dns", "--zone", path)
     assert ask(served, ".", "NS") == [". 60 IN NS ns."]
     assert ask(served, "ns.", "A") == ["ns. 60 IN A 192.0.2.1"]
-    answer = dns.query.udp(dns.message.make_query("x.example.", "A"), HOST, 3, served.port)
+    answer = dns.query.udp(dns.message.make_query("x.example.", "A"), HOST, TIMEOUT_S, served.port)
     assert answer.rcode() == dns.rcode.NXDOMAIN and answer.flags & dns.flags.AA
-    answer = dns.query.udp(dns.message.make_query("x.test.", "A"), HOST, 3, served.port)
+    answer = dns.query.udp(dns.message.make_query("x.test.", "A"), HOST, TIMEOUT_S, served.port)
     assert answer.authority[0].to_text() == "test. 60 IN NS ns.test."

@@ -12,7 +12,7 @@ import pytest
 
 from tests.local import HOST, LocalPlace
 from tests.targets.microkernel.apps.conftest import Start
-from tests.targets.microkernel.apps.serving import Served, everything
+from tests.targets.microkernel.apps.serving import TIMEOUT_S, Served, everything
 from vocabulary import Endpoint, ServiceKind
 from workloads import openloop
 from workloads.http_load.cases import Http, HttpLoad
@@ -21,6 +21,7 @@ from workloads.http_load.pages import Pages, name_of, pages
 from workloads.native import wrk
 
 PLACE = LocalPlace()
+LATEST_MS = 30_000  # of an answer on a machine that stands still for seconds
 
 
 def endpoint(served: Served) -> Endpoint:
@@ -47,7 +48,15 @@ def test_the_open_loop_generator(served: Served, data: Pages, tmp_path: Path) ->
     requests = tmp_path / "requests"
     params = HttpLoad.model_validate({})
     openloop.encode_requests(requests, ServiceKind.HTTP, Http().requests(params, data, 1))
-    samples = openloop.run(PLACE, endpoint(served), requests, rate_per_s=1000, duration_s=1.0, connections=20)
+    samples = openloop.run(
+        PLACE,
+        endpoint(served),
+        requests,
+        rate_per_s=1000,
+        duration_s=1.0,
+        connections=20,
+        timeout_ms=LATEST_MS,
+    )
     counts = {s.metric.name: float(s.values[0]) for s in samples if s.values.size == 1}
     assert counts["received"] == counts["sent"] > 500
 
@@ -67,12 +76,12 @@ def test_curl(served: Served, data: Pages, tmp_path: Path) -> None:
     url, half = f"http://{HOST}:{served.port}/{name_of(1 << 20)}", tmp_path / "half"
     whole = (data.root / name_of(1 << 20)).read_bytes()
     half.write_bytes(whole[:500_000])
-    subprocess.run(["curl", "-sf", "-C", "-", "-o", half, url], check=True, timeout=30)
+    subprocess.run(["curl", "-sf", "-C", "-", "-o", half, url], check=True, timeout=TIMEOUT_S)
     assert half.read_bytes() == whole
     said = subprocess.run(
         ["curl", "-sf", "-o", os.devnull, url, "-o", os.devnull, url, "-w", "%{num_connects} "],
         check=True,
-        timeout=30,
+        timeout=TIMEOUT_S,
         capture_output=True,
         text=True,
     )
@@ -81,7 +90,9 @@ def test_curl(served: Served, data: Pages, tmp_path: Path) -> None:
 
 def test_many_clients_at_once(served: Served, data: Pages) -> None:
     limits = httpx.Limits(max_connections=None)
-    with httpx.Client(base_url=f"http://{HOST}:{served.port}", limits=limits, trust_env=False) as client:
+    with httpx.Client(
+        base_url=f"http://{HOST}:{served.port}", limits=limits, timeout=TIMEOUT_S, trust_env=False
+    ) as client:
         streams = [
             client.send(client.build_request("GET", f"/{name_of(65536)}"), stream=True) for _ in range(50)
         ]

@@ -12,7 +12,7 @@ import redis
 
 from tests.local import HOST, LocalPlace
 from tests.targets.microkernel.apps.conftest import Start
-from tests.targets.microkernel.apps.serving import Served
+from tests.targets.microkernel.apps.serving import TIMEOUT_S, Served
 from vocabulary import Endpoint, ServiceKind
 from workloads import openloop
 from workloads.native import redis_benchmark
@@ -21,6 +21,7 @@ from workloads.redis_load.checks import CHECKS, verify
 from workloads.redis_load.dataset import key_set, load
 
 PLACE = LocalPlace()
+LATEST_MS = 30_000  # of an answer on a machine that stands still for seconds
 SIZES = [("16384", "16384"), ("1", "1"), ("7", "100"), ("16384", "1")]
 
 
@@ -35,7 +36,7 @@ def served(start: Start) -> Served:
 
 @pytest.fixture
 def client(served: Served) -> Iterator[redis.Redis]:
-    with redis.Redis(HOST, served.port, socket_timeout=10) as client:
+    with redis.Redis(HOST, served.port, socket_timeout=TIMEOUT_S) as client:
         client.flushall()
         yield client
 
@@ -57,7 +58,14 @@ def test_the_open_loop_generator(served: Served, client: redis.Redis, tmp_path: 
     requests = tmp_path / "requests"
     openloop.encode_requests(requests, ServiceKind.REDIS, Redis().requests(params, data, 1))
     samples = openloop.run(
-        PLACE, endpoint(served), requests, rate_per_s=2000, duration_s=1.0, connections=20, pipeline=16
+        PLACE,
+        endpoint(served),
+        requests,
+        rate_per_s=2000,
+        duration_s=1.0,
+        connections=20,
+        pipeline=16,
+        timeout_ms=LATEST_MS,
     )
     counts = {s.metric.name: float(s.values[0]) for s in samples if s.values.size == 1}
     assert counts["received"] == counts["sent"] > 1000
@@ -114,7 +122,9 @@ def test_redis_cli(served: Served, client: redis.Redis) -> None:
 
 @pytest.mark.parametrize("protocol", [2, 3])
 def test_redis_py(served: Served, protocol: int) -> None:
-    with redis.Redis(HOST, served.port, protocol=protocol, client_name="me", socket_timeout=10) as client:
+    with redis.Redis(
+        HOST, served.port, protocol=protocol, client_name="me", socket_timeout=TIMEOUT_S
+    ) as client:
         client.flushall()
         assert client.client_getname() in (b"me", "me")
         assert client.client_id() > 0
@@ -134,7 +144,7 @@ def test_redis_py(served: Served, protocol: int) -> None:
 
 def test_large_values_through_small_windows(start: Start) -> None:
     served = start("redis", "--out", "512")
-    with redis.Redis(HOST, served.port, socket_timeout=30) as client:
+    with redis.Redis(HOST, served.port, socket_timeout=TIMEOUT_S) as client:
         values = [random.Random(n).randbytes(1 << n) for n in range(21)]
         client.mset({f"k{n}": value for n, value in enumerate(values)})
         assert client.mget([f"k{n}" for n in range(21)]) == values
@@ -173,7 +183,7 @@ def test_keys_expire_without_being_asked_for(client: redis.Redis, served: Served
             pipe.set(f"short:{n}", b"", px=20)
         pipe.set("long", b"", px=100_000)
         pipe.execute()
-    until = time.monotonic() + 10
+    until = time.monotonic() + TIMEOUT_S
     while client.dbsize() > 1:
         assert time.monotonic() < until
         time.sleep(0.05)

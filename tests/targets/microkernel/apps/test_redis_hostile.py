@@ -9,7 +9,7 @@ import redis
 
 from tests.local import HOST
 from tests.targets.microkernel.apps.conftest import Start
-from tests.targets.microkernel.apps.serving import Served, everything
+from tests.targets.microkernel.apps.serving import TIMEOUT_S, Served, everything
 
 PING = b"*1\r\n$4\r\nPING\r\n"
 PONG = b"+PONG\r\n"
@@ -134,7 +134,7 @@ def test_replies_that_nobody_takes(served: Served) -> None:
 def test_no_memory_is_an_error_reply(start: Start, protocol: int) -> None:
     """Filled until it refuses, by every command that needs memory; what is there stays right."""
     served = start("redis", "--memory", "3000000")
-    with redis.Redis(HOST, served.port, socket_timeout=20, protocol=protocol) as client:
+    with redis.Redis(HOST, served.port, socket_timeout=TIMEOUT_S, protocol=protocol) as client:
         kept = {f"kept:{n}": b"%d" % n * 20 for n in range(100)}
         client.mset(kept)
         refused = 0
