@@ -18,6 +18,7 @@
 
 #define BUFFER 16384
 #define EVENTS 256
+#define WAITING 4194304 /* bytes of datagrams, while it has no processor: else they are lost */
 #define LINGER_MS 2000 /* how long what still comes on a closed connection is taken */
 #define IDLE_LOOK_MS 500
 
@@ -239,7 +240,7 @@ static int bound(int type, const char *address, uint16_t port, void *mark)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(port) };
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = mark };
-	int one = 1, fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int one = 1, waiting = WAITING, fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (inet_pton(AF_INET, address, &at.sin_addr) != 1) {
 		errno = EINVAL;
@@ -248,6 +249,8 @@ static int bound(int type, const char *address, uint16_t port, void *mark)
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) || bind(fd, (struct sockaddr *)&at, sizeof at) ||
 	    (type == SOCK_STREAM && listen(fd, 4096)) || epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event))
 		fail("socket");
+	if (type == SOCK_DGRAM)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &waiting, sizeof waiting); /* root's; others have what there is */
 	return fd;
 }
 
@@ -298,11 +301,11 @@ int main(int argc, char **argv)
 	}
 	if ((epoll_fd = epoll_create1(EPOLL_CLOEXEC)) < 0)
 		fail("epoll");
-	listener = bound(SOCK_STREAM, address, port, &listener);
-	if (app.datagram)
-		datagrams = bound(SOCK_DGRAM, address, port, &datagrams);
 	signal(SIGTERM, end);
 	signal(SIGINT, end);
+	if (app.datagram)
+		datagrams = bound(SOCK_DGRAM, address, port, &datagrams);
+	listener = bound(SOCK_STREAM, address, port, &listener); /* last: who can connect can do all else */
 	serve();
 	app.stop();
 	free(path);
