@@ -6,7 +6,7 @@
 #define MANY 100u                 /* more than there is room for */
 #define SPACES 70u                /* more than there are numbers */
 #define PORT 7105
-#define ASK_US 500
+#define ASK_US 500                /* after a name that nobody has: there is no answer */
 
 static int ask(unsigned label, const char *name, unsigned flags, unsigned handle)
 {
@@ -17,7 +17,7 @@ static int ask(unsigned label, const char *name, unsigned flags, unsigned handle
 	m.word[7] = (unsigned)pages | MK_READ;
 	m.word[8] = 1;
 	m.word[9] = handle;
-	return mk_call(mk_started->names, &m, label == NAME_FIND ? ASK_US : CALL_US) ?: (int)m.word[0];
+	return mk_call(mk_started->names, &m, label == NAME_FIND && !(flags & MK_TAG_GRANT) ? ASK_US : CALL_US) ?: (int)m.word[0];
 }
 
 static void handles(void)
