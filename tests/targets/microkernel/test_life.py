@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from targets.lab import Lab, Site
-from targets.microkernel import qemu, target
+from targets.microkernel import qemu, qmp, target
 from targets.microkernel.building import Parts
 from targets.microkernel.qemu import Machine, MachineOptions, running
 from targets.process.console import Console
@@ -37,22 +37,22 @@ def test_a_long_console_is_complete(guest: Guest, deploy: Deploy) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "ends", "told"),
+    ("text", "ends", "timeout_s", "told"),
     [
-        (BANNER + "mk: panic: no memory\nmore\n", "WAIT", "the kernel panicked: no memory"),
-        (BANNER + "mk: panic:\n", "OFF", "the kernel panicked: it does not say why"),
-        (BANNER + "mk: fault: bench read 0x4\r\n", "SPIN", "a task was ended: bench read 0x4"),
-        (BANNER + "@@MK EXIT bench 3@@\n", "OFF", "bench ended with status 3"),
-        (BANNER, "WAIT", "did not end within 1 s"),
-        ("\x1b[31m garbage", "SPIN", "has not said a word"),
+        (BANNER + "mk: panic: no memory\nmore\n", "WAIT", 20, "the kernel panicked: no memory"),
+        (BANNER + "mk: panic:\n", "OFF", 20, "the kernel panicked: it does not say why"),
+        (BANNER + "mk: fault: bench read 0x4\r\n", "SPIN", 20, "a task was ended: bench read 0x4"),
+        (BANNER + "@@MK EXIT bench 3@@\n", "OFF", 20, "bench ended with status 3"),
+        (BANNER, "WAIT", 4, "did not end within 4 s"),
+        ("\x1b[31m garbage", "SPIN", 4, "has not said a word"),
     ],
 )
 def test_ends_that_are_errors(
-    site: Site, guest: Guest, deploy: Deploy, text: str, ends: str, told: str
+    site: Site, guest: Guest, deploy: Deploy, text: str, ends: str, timeout_s: float, told: str
 ) -> None:
     deployment = deploy(guest(text, ends))
     with pytest.raises(TargetError, match=told) as caught:
-        deployment.run_micro(KERNEL, [], timeout_s=1)
+        deployment.run_micro(KERNEL, [], timeout_s=timeout_s)
     assert text.split("\n")[0].replace("\x1b", "\N{REPLACEMENT CHARACTER}") in caught.value.console
     assert deployment.console() == caught.value.console or "more" in deployment.console()
     assert site.place.pids() == []
@@ -83,7 +83,8 @@ def test_parts_that_are_not_built(deploy: Deploy, tmp_path: Path) -> None:
         deploy(Parts(tmp_path / "kernel.img", tmp_path)).run_micro(KERNEL, [], timeout_s=1)
 
 
-def test_a_kernel_that_qemu_refuses(deploy: Deploy, guest: Guest) -> None:
+def test_a_kernel_that_qemu_refuses(deploy: Deploy, guest: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(qmp, "_END_SEEN_WITHIN_S", 20.0)
     parts = guest(BANNER)
     with parts.kernel.open("r+b") as image:
         image.truncate(100 << 20)  # it does not fit into the machine's memory
@@ -107,7 +108,7 @@ def test_ready_then_killed(site: Site, guest: Guest, tmp_path: Path) -> None:
             machine.await_ready("dns", 0.1)
         os.kill(machine.process.pid, signal.SIGKILL)
         with pytest.raises(TargetError, match=r"is gone: qemu-system-arm was killed by signal 9"):
-            machine.check(2.0)
+            machine.check(20.0)
     assert site.place.pids() == []
 
 
@@ -158,7 +159,7 @@ def test_machines_side_by_side(lab: Lab, guest: Guest, tmp_path: Path) -> None:
 def test_a_service_that_never_gets_ready(
     site: Site, guest: Guest, deploy: Deploy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(target, "READY_WITHIN_S", 0.3)
+    monkeypatch.setattr(target, "READY_WITHIN_S", 4.0)
     deployment = deploy(guest(BANNER, "WAIT"))
     with (
         pytest.raises(TargetError, match="that redis is ready"),
@@ -198,7 +199,7 @@ def test_nothing_is_left(guest: Guest, tmp_path: Path, how: signal.Signals) -> N
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as suite:
         assert suite.stdout is not None
         members = Path(suite.stdout.readline().decode().strip()) / "cgroup.procs"
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         pids: list[str] = []
         while not pids and time.monotonic() < deadline:
             pids = members.read_text().split()
