@@ -123,8 +123,8 @@ def _expiry(c: Client) -> None:
     c.ask.set("check:e", "v", px=_EXPIRES_MS)
     true("PTTL is within the expiry", -2 <= c.ask.pttl("check:e") <= _EXPIRES_MS)
     deadline = time.monotonic() + 2
-    while c.ask.get("check:e") is not None:
-        true(f"the key outlives its {_EXPIRES_MS} ms by 2 s", time.monotonic() < deadline)
+    while (asked := time.monotonic()) and c.ask.get("check:e") is not None:
+        true(f"the key outlives its {_EXPIRES_MS} ms by 2 s", asked < deadline)
         time.sleep(0.005)
     same("TTL of an expired key", c.ask.ttl("check:e"), -2)
     c.ask.set("check:e", "v")
