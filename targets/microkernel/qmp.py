@@ -18,7 +18,7 @@ from typing import Any
 from targets.process.ending import wait
 from vocabulary.errors import TargetError
 
-ANSWER_WITHIN_S = 5.0
+ANSWER_WITHIN_S = 20.0
 LONGEST_LINE = 1 << 20
 _MOST_EVENTS = 1024
 START_WITHIN_S = 20.0

@@ -18,7 +18,7 @@ from vocabulary import Endpoint, Service, ServiceKind
 from workloads.dns_load.zone import ORIGIN, Zone, zone
 
 pytestmark = pytest.mark.root
-WITHIN_S = 30
+WITHIN_S = 120
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -73,7 +73,7 @@ def dig(lab: Lab, endpoint: Endpoint, *words: str) -> str:
     command = [
         "dig",
         "+tries=2",
-        "+time=5",
+        "+time=30",
         "+norecurse",
         f"@{endpoint.host}",
         "-p",

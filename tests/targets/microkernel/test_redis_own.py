@@ -37,7 +37,7 @@ UNITS = {
 }
 OPTIONS = ["--singledb", "--durable", "--ignore-encoding", "--ignore-digest", "--clients", "1"]
 TAGS = "-needs:debug -needs:repl -slow"
-WITHIN_S = 150
+WITHIN_S = 270
 
 
 @pytest.fixture(scope="module")
