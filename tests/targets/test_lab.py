@@ -59,7 +59,7 @@ def test_an_exception_takes_the_places_down_too() -> None:
     with pytest.raises(ZeroDivisionError), Lab() as lab, lab.site("a") as site:
         process = site.place.popen(["sleep", "60"])
         raise ZeroDivisionError
-    assert process.wait(timeout=5) == -signal.SIGKILL
+    assert process.wait(timeout=60) == -signal.SIGKILL
     assert not list(NETNS_DIRECTORY.glob(f"kxb-{lab.run}-*"))
     assert not site.place.cgroup.parent.exists()
 
@@ -87,7 +87,7 @@ def test_sites_reach_the_lab_and_one_another(lab: Lab) -> None:
         with listener:
             for client in (lab.place, b.place):
                 with client.entered():
-                    connection = socket.create_connection((a.address, 7), timeout=5)
+                    connection = socket.create_connection((a.address, 7), timeout=60)
                 connection.close()
         with lab.place.entered():
             names = {name for _, name in socket.if_nameindex()}
@@ -103,7 +103,7 @@ def test_entered_moves_this_thread_only_and_back(lab: Lab) -> None:
     inside, looked = threading.Event(), threading.Event()
 
     def other() -> None:
-        inside.wait(5)
+        inside.wait(60)
         seen_by_other.append(here())
         looked.set()
 
@@ -113,7 +113,7 @@ def test_entered_moves_this_thread_only_and_back(lab: Lab) -> None:
         assert here() != home
         assert {name for _, name in socket.if_nameindex()} >= {"lo", "eth0"}
         inside.set()
-        assert looked.wait(5)
+        assert looked.wait(60)
         with lab.place.entered():
             assert {name for _, name in socket.if_nameindex()} >= {lab.interface}
         assert "eth0" in {name for _, name in socket.if_nameindex()}
@@ -136,7 +136,7 @@ def test_programs_run_in_the_place(lab: Lab) -> None:
         assert site.place.pids() == []
         sleep = site.place.popen(["sleep", "60"])
         assert site.place.pids() == [sleep.pid]
-    assert sleep.wait(timeout=5) == -signal.SIGKILL
+    assert sleep.wait(timeout=60) == -signal.SIGKILL
 
 
 def test_popen_honours_its_options(lab: Lab, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_dies_with_its_parent(launch: Path) -> None:
         while comm.read_text() != "sleep\n":
             time.sleep(0.002)
         parent.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while _runs(child) and time.monotonic() < deadline:
         time.sleep(0.005)
     assert not _runs(child)

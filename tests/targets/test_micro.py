@@ -3,6 +3,7 @@
 import signal
 import time
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -47,8 +48,8 @@ def test_unsupported(deployment: Deployment) -> None:
 
 
 def test_time_out_kills_all_that_it_started(deployment: Deployment) -> None:
-    with pytest.raises(TargetError, match=r"did not end within 0\.3 s") as caught:
-        run(deployment, "echo started >&2; sleep 60 & (sleep 60 & sleep 60) & sleep 60", timeout_s=0.3)
+    with pytest.raises(TargetError, match="did not end within 4 s") as caught:
+        run(deployment, "echo started >&2; sleep 60 & (sleep 60 & sleep 60) & sleep 60", timeout_s=4)
     assert "started" in caught.value.console
     assert deployment.place.pids() == []
 
@@ -89,11 +90,13 @@ def test_console_is_fit_for_a_terminal(deployment: Deployment) -> None:
 
 
 def test_waiting_ends_with_the_program(deployment: Deployment) -> None:
-    """Not at the next look: a short program costs no quarter of a second."""
-    started = time.monotonic()
-    for _ in range(20):
+    """Not at the next look: a short program costs no quarter of a second, but for what others cost."""
+    took_s = []
+    for _ in range(21):
+        started = time.monotonic()
         run(deployment, "exit 0")
-    assert time.monotonic() - started < 20 * LOOK_EVERY_S
+        took_s.append(time.monotonic() - started)
+    assert median(took_s) < LOOK_EVERY_S
 
 
 def test_signal_numbers_have_names() -> None:
