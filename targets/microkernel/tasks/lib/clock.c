@@ -1,8 +1,10 @@
-/* Unix time, by the seconds that the board's clock showed when the program was started: less than one behind. */
+/* Unix time, by the seconds that the board's clock showed when the program was started: less than one behind,
+ * and ahead by two milliseconds at most. */
 #include "mk.h"
 
 #define SHARP_MS 1
 #define NEARLY_MS 10
+#define LOOK_MS 1                 /* the second was seen to begin later than it did: not to be behind by that */
 
 static uint64_t ms;
 
@@ -41,7 +43,7 @@ bool mk_unix_sharpen(void)
 		return true; /* there is no clock */
 	shown = (uint64_t)(unsigned)seconds * 1000;
 	if (shown > after) { /* that second has begun */
-		uint32_t late = (uint32_t)(shown - after);
+		uint32_t late = (uint32_t)(shown - after) + LOOK_MS;
 
 		ms += late;
 		before += late;
