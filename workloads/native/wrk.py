@@ -13,7 +13,7 @@ from workloads.native.program import Told
 PROGRAM = "wrk"
 SCRIPT = Path(__file__).parent / "report.lua"
 _MARK = "@@WRK@@ "
-_GRACE_S = 5.0
+_GRACE_S = 20.0
 _Count = Annotated[int, Field(ge=0, le=2**53)]
 _Time = Annotated[float, Field(ge=0, le=2**53, allow_inf_nan=False)]
 

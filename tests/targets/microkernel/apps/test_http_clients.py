@@ -65,7 +65,7 @@ def test_wrk_as_the_suite_runs_it(served: Served) -> None:
     if why := wrk.missing():
         pytest.skip(why)
     for size in (612, 1 << 20):
-        told = wrk.run(PLACE, endpoint(served), name_of(size), duration_s=0.5, connections=20, cpus=[])
+        told = wrk.run(PLACE, endpoint(served), name_of(size), duration_s=1.5, connections=20, cpus=[])
         assert told.errors == 0
 
 
