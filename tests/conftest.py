@@ -1,10 +1,14 @@
-"""How hypothesis looks for examples in all tests.
+"""What all tests have in common.
 
-The same examples each time, so that a change is judged by what its author ran; KXBENCH_LONG=1 looks for new
-ones. No example is judged by the time it takes: the machine is shared.
+Hypothesis tries the same examples each time, so that a change is judged by what its author ran;
+KXBENCH_LONG=1 looks for new ones. No example is judged by the time it takes: the machine is shared.
+
+Programs that tests start have signals as from a terminal: what a shell starts in its background has SIGINT
+and SIGQUIT ignored, and so would they.
 """
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -17,3 +21,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("suite")
+
+for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
