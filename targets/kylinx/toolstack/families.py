@@ -27,7 +27,7 @@ RUN = Path("/run/kxbench/pvm")
 STATE = "family.json"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,47}")
 _KEEPER_READY_S = 60.0
-_KEEPER_GONE_S = 20.0
+_KEEPER_GONE_S = 40.0  # longer than its monitor may take to end
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,7 @@ def test_many_at_once(children: int, record_property: Record) -> None:
         if limit <= children:
             pytest.skip(f"KVM has no more than {limit} vCPUs for a VM here")
         begin = guests.stats()["memory"]["used_bytes"]
-        running = guests.start(f"--children={children}", "--hold-ms=5000", "--timeout-s=100")
+        running = guests.start(f"--children={children}", "--hold-ms=3000", "--timeout-s=100")
         most: dict[str, Any] = {}
         deadline = time.monotonic() + TIMEOUT_S
         while not most or most["vcpus"]["live"] <= children:

@@ -84,8 +84,10 @@ def begun(pid: int) -> bool:
     """Past its first instructions, where a child asks to be told of its parent's end: blocked, or it has run
     for milliseconds."""
     try:
-        run_ns = int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
-        return run_ns > 3e6 or Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        if fields[0] == "S" or int(fields[11]) + int(fields[12]) > 0:  # ticks, of 10 ms at most
+            return True
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) > 3e6
     except OSError:
         return False
 

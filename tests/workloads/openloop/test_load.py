@@ -125,14 +125,20 @@ def test_a_stall_is_seen_by_every_request_that_was_meant_for_it(
     words = ("--duration", "3", "--warmup", "0.1", "--connections", str(connections), "--timeline-ms", "10")
     results = []
     for mode in (("--rate", str(rate), "--arrivals", "uniform"), ("--closed",)):
-        before = redis_stat(redis, "total_commands_processed")
-        process = start(redis.port, requests[ServiceKind.REDIS], *mode, *words, *PATIENT)
-        while redis_stat(redis, "total_commands_processed") < before + 1000:  # far more than these looks
-            assert process.poll() is None
-        time.sleep(0.6)  # past the warm-up, with 2 s to go
-        assert process.poll() is None
-        stalled_s = stall(redis.pid, 0.4)
-        results.append((finished(process), stalled_s))
+        for _ in range(4):  # the machine may stand still for longer than it goes on
+            before = redis_stat(redis, "total_commands_processed")
+            process = start(redis.port, requests[ServiceKind.REDIS], *mode, *words, *PATIENT)
+            begun = before + 1000  # far more than these looks
+            while process.poll() is None and redis_stat(redis, "total_commands_processed") < begun:
+                pass
+            time.sleep(0.6)  # past the warm-up, with 2 s to go
+            stalled_s = stall(redis.pid, 0.4)
+            in_time = process.poll() is None
+            result = finished(process)
+            if in_time:
+                break
+        assert in_time
+        results.append((result, stalled_s))
     (opened, stalled_s), (closed, _) = results
     expected = rate * (stalled_s - limit_s)
     own = opened.slower_than("own_lateness", limit_s * 1e9)

@@ -7,12 +7,12 @@
 #define FAULT_EXEC 16
 #define STACK_GUARD_BYTES 0x100000ul /* Linux' stack_guard_gap */
 #define PAGE_FAULT 14
-/* out of memory: how often it is tried again; when a child ends for it; for how long without one, at most; when it is another want */
+/* out of memory: how often it is tried again; when a child ends for it; for how long without one, at most; another want: not for so long */
 #define STARVING_LOOK_NS 1000000ul
 #define STARVING_CHILD_NS 10000000ul
-#define STARVING_ALONE_NS 1000000000ul
+#define STARVING_ALONE_NS 300000000ul
 #define STARVING_MOST_NS 5000000000ul
-#define STARVING_OVER_NS 10000000000ul
+#define STARVING_OVER_NS 1000000000ul
 
 struct exception { u8 signo, code; };
 /* by vector; code 0: SI_KERNEL, without an address */
@@ -125,8 +125,9 @@ static bool child_ends(const struct proc *p)
 static bool wait_for_memory(struct proc *p)
 {
 	u64 now = now_mono_ns();
-	if (now - p->starving_since > STARVING_OVER_NS)
+	if (now - p->starving_last > STARVING_OVER_NS)
 		p->starving_since = now;
+	p->starving_last = now;
 	u64 waited = now - p->starving_since;
 	if (waited > STARVING_CHILD_NS && !child_ends(p) && waited > STARVING_ALONE_NS)
 		return false;
