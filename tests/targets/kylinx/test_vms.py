@@ -66,15 +66,15 @@ def wait_until(what: Callable[[], bool], told: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
-def settled(guests: Guests) -> int:
-    """The number of VMs once enough are idle and what ended is gone; the monitor's own word is the same."""
+def settled(guests: Guests, idle: int = LEAST_IDLE) -> int:
+    """The number of VMs once so many are idle and what ended is gone; the monitor says the same."""
 
     def counts() -> tuple[int, dict[str, int]]:
         return guests.vms(), guests.stats()["vcpus"]
 
     def fits() -> bool:
         vms, vcpus = counts()
-        return vms == vcpus["vms"] and vcpus["pooled"] >= LEAST_IDLE
+        return vms == vcpus["vms"] and vcpus["pooled"] >= idle
 
     wait_until(fits, counts)
     return guests.vms()
@@ -111,7 +111,7 @@ def test_each_pvm_has_a_vm_of_its_own(guests: Guests) -> None:
 
 def test_the_vm_of_a_pvm_that_the_monitor_ended_goes(guests: Guests) -> None:
     """Its vCPU is not used again: VM and vCPU are closed."""
-    before = settled(guests)
+    before = settled(guests, POOL)
     for ended in range(1, 9):
         running = guests.start("secret")
         assert running.line() == "ready"
@@ -286,7 +286,7 @@ def told(inject: Path, pid: int, *words: int) -> str:
 
 def test_the_sandbox_lets_ordinary_vms_be_made(guests: Guests, inject: Path) -> None:
     pid = guests.monitor.process.pid
-    before = settled(guests)
+    before = settled(guests, POOL)  # at first it is filled, and nobody has taken one
     assert told(inject, pid, 16, kvm_descriptor(pid), 0xAE01, 0).startswith("result ")
     assert guests.vms() == before + 1
     guests.is_well()
