@@ -118,8 +118,8 @@ def test_a_stall_is_seen_by_every_request_that_was_meant_for_it(
     requests: dict[ServiceKind, Path], redis: Endpoint
 ) -> None:
     """No coordinated omission: a stall of 400 ms delays rate * 0.4 s requests, though at most one a
-    connection is in flight; a closed loop sees it once a connection. The machine may stall as well: what the
-    generator itself was late with is so many more."""
+    connection is in flight; a closed loop sees it once a connection. The machine may stall as well: more are
+    delayed then, but not half of all."""
     assert redis.pid
     rate, connections, limit_s = 4000, 20, 0.04
     words = ("--duration", "3", "--warmup", "0.1", "--connections", str(connections), "--timeline-ms", "10")
@@ -141,9 +141,8 @@ def test_a_stall_is_seen_by_every_request_that_was_meant_for_it(
         results.append((result, stalled_s))
     (opened, stalled_s), (closed, _) = results
     expected = rate * (stalled_s - limit_s)
-    own = opened.slower_than("own_lateness", limit_s * 1e9)
     assert opened["sent"] == opened["received"]
-    assert 0.8 * expected < opened.slower_than("latency", limit_s * 1e9) < 2 * expected + own
+    assert 0.8 * expected < opened.slower_than("latency", limit_s * 1e9) < opened["sent"] / 2
     assert opened["held"] > 0.8 * expected - connections
     # what a client that waits for its turn would have reported
     assert opened.slower_than("service", limit_s * 1e9) < 0.5 * expected
@@ -151,7 +150,7 @@ def test_a_stall_is_seen_by_every_request_that_was_meant_for_it(
     # the same in time: the slices of 10 ms that were meant for the stall are the slow ones
     offset, worst = opened.samples["timeline_offset"].values, opened.samples["timeline_worst"].values
     slow = offset[worst > limit_s * 1e9]
-    assert 0.7 * (stalled_s - limit_s) < len(slow) * 0.01 < 2 * stalled_s + own / rate
+    assert 0.7 * (stalled_s - limit_s) < len(slow) * 0.01 < 1.5
     assert np.sum(opened.samples["timeline_answered"].values) == opened["received"]
 
 
