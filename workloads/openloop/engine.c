@@ -404,10 +404,12 @@ int engine_run(struct engine *e, const volatile int *stop)
 		look(e, &w, at, false);
 		if (at >= next_scan) {
 			e->transport->scan(e, at);
-			next_scan = at + period;
-			if (e->ready_count)
+			/* what this look was late by is our machine's time, not the server's */
+			e->ready_at += at - next_scan;
+			if (e->ready_count || e->ready_at > at)
 				e->ready_at = at;
-			else if (at - e->ready_at > GONE_NS && (code = EXIT_REFUSED))
+			next_scan = at + period;
+			if (at - e->ready_at > GONE_NS && (code = EXIT_REFUSED))
 				break;
 		}
 		gave = dispatch(e, at) > 0;
