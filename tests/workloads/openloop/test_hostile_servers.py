@@ -259,7 +259,7 @@ def test_a_generator_without_a_cpu_says_that_it_was_saturated(requests: dict[Ser
         process = start(port, requests[ServiceKind.REDIS], *words)
         good.busy()
         process.send_signal(signal.SIGSTOP)
-        time.sleep(0.4)
+        time.sleep(1.5)
         process.send_signal(signal.SIGCONT)
         result = finished(process)
     assert result["saturated"] == 1
