@@ -27,6 +27,7 @@ _QUIET_S = 0.3
 _MOST_S = 30.0
 LONG = bool(os.environ.get("KXBENCH_LONG"))
 SEED = os.environ.get("KXBENCH_SEED", "1")
+POOL = 4  # idle vCPUs that a family keeps ready, a thread each: monitor/options.c
 
 
 def build(name: str) -> Path:

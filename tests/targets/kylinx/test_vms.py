@@ -10,13 +10,12 @@ from pathlib import Path
 import pytest
 
 from targets.kylinx.toolstack.monitor import FamilyOptions
-from tests.targets.kylinx.guests import HERE, Guests, build, family, image_of
+from tests.targets.kylinx.guests import HERE, POOL, Guests, build, family, image_of
 from tests.targets.kylinx.test_torture import twice
 from workloads.micro import building as micro
 
 pytestmark = pytest.mark.root
 
-POOL = 4  # idle vCPUs that a family keeps ready: monitor/options.c
 LEAST_IDLE = POOL // 2 + 1  # with fewer, more are made: pool_take() in monitor/pool.c
 ISOLATION = (
     ("write-text",),

@@ -16,7 +16,7 @@ import pytest
 
 from targets.kylinx import building, host
 from targets.kylinx.image import Request, cached_image
-from tests.targets.kylinx.guests import LONG, opened
+from tests.targets.kylinx.guests import LONG, POOL, opened
 
 HERE = Path(__file__).parent
 GUEST = [
@@ -26,7 +26,6 @@ GUEST = [
     *("-Wl,--build-id=none", "-Wl,--no-relax"),
 ]
 PAGE = 4096
-POOL = 4  # idle vCPUs that a family keeps ready, a thread each
 
 
 @pytest.fixture(scope="module", autouse=True)
