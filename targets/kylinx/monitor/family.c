@@ -227,7 +227,7 @@ struct vcpu *family_live(uint64_t slot)
 {
 	struct vcpu *v = family_vcpu(slot);
 
-	return v && __atomic_load_n(&v->live, __ATOMIC_ACQUIRE) ? v : NULL;
+	return v && __atomic_load_n(&v->live, __ATOMIC_ACQUIRE) && !__atomic_load_n(&v->over, __ATOMIC_ACQUIRE) ? v : NULL;
 }
 
 static bool append(struct kx_spawn *s, const char *text)

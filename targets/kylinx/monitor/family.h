@@ -66,6 +66,7 @@ struct vcpu {
 	bool kick_late;                      /* a kick found it in a stub: taken at the exit that follows */
 	bool dirty_regs, dirty_sregs, dirty_events;        /* what KVM has to take over at the next KVM_RUN */
 	bool ended, live, root;              /* root: started by a spawn, whose end is reported */
+	bool over;                           /* live, but only to be cleared: nobody sees it any more */
 	bool spawn_pages;
 	uint32_t parent, console;
 	uint64_t generation;                 /* number of the pVM in the family's life */
@@ -178,7 +179,7 @@ int64_t family_spawn(const struct spawn_request *);         /* slot, or -errno *
 void family_pvm_ended(struct vcpu *);                       /* from its thread, before the slot can be used again */
 void family_exit(int status) __attribute__((noreturn));     /* everything of the family is gone */
 struct vcpu *family_vcpu(uint64_t slot);                    /* NULL: there is none */
-struct vcpu *family_live(uint64_t slot);                    /* NULL: no pVM runs on it */
+struct vcpu *family_live(uint64_t slot);                    /* NULL: no pVM runs on it, or its end is being or has been reported */
 
 /* ---- the rest ------------------------------------------------------------------------------------------------------ */
 void hypercall_dispatch(struct vcpu *);                     /* hypercall.c */

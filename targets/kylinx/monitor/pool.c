@@ -172,6 +172,7 @@ void pool_go(struct vcpu *v, struct space *space, const struct pvm_start *start)
 	v->area->started_tsc = __builtin_ia32_rdtsc();
 	v->started_ns = clock_mono_ns();
 	v->generation = __atomic_add_fetch(&family.generation, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&v->over, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&v->live, true, __ATOMIC_RELEASE);
 	if (v->parked) {
 		DTRACE_PROBE1(kxmonitor, fork_child, v->slot);
@@ -231,12 +232,13 @@ bool pool_forget(struct vcpu *v)
 	return found;
 }
 
-/* Under the lock that a pVM needs to be no longer live: what was meant for one does not reach the next on the same vCPU. */
+/* Under the lock that a pVM needs to be no longer live: what was meant for one does not reach the next on the same vCPU. One that is
+ * over is found, as kill(2) finds a zombie. */
 bool pool_kill(uint64_t slot, const uint32_t *console, bool force)
 {
 	pthread_mutex_lock(&family.pool_lock);
-	struct vcpu *v = family_live(slot);
-	bool found = v && (!console || (v->root && v->console == *console));
+	struct vcpu *v = family_vcpu(slot);
+	bool found = v && __atomic_load_n(&v->live, __ATOMIC_ACQUIRE) && (!console || (v->root && v->console == *console));
 
 	if (found && force)
 		__atomic_store_n(&v->ending, 1, __ATOMIC_SEQ_CST);

@@ -40,7 +40,7 @@ static void one(struct json *j, struct vcpu *v)
 
 	/* its thread takes space_lock before it destroys the space */
 	pthread_mutex_lock(&v->space_lock);
-	if (v->space && __atomic_load_n(&v->live, __ATOMIC_ACQUIRE)) {
+	if (v->space && family_live(v->slot)) {
 		space_statistics(v->space, &s);
 		json_add(j, "{\"slot\":%u,\"parent\":", v->slot);
 		json_add(j, v->parent < KX_MAX_SLOTS ? "%u" : "null", v->parent);

@@ -411,6 +411,7 @@ static bool pvm_finish(struct vcpu *v)
 
 	pthread_mutex_lock(&v->space_lock);
 	v->space = NULL;
+	__atomic_store_n(&v->over, true, __ATOMIC_RELEASE); /* before its end is reported */
 	pthread_mutex_unlock(&v->space_lock);
 	bool kept = !v->killed_by_monitor && pool_may_keep() && space_keep(space);
 	if (!kept)
