@@ -30,4 +30,4 @@ def settle(store: Store) -> None:
             except PermissionError:
                 continue
             if dead:
-                store.finish_run(run.run_id, RunState.INTERRUPTED, None)
+                store.interrupt_run(run.run_id)

@@ -111,6 +111,16 @@ class Store:
         self.update_run(replace(run, state=state, finished_s=finished_s))
         self.sweep(run_id)
 
+    def interrupt_run(self, run_id: str) -> None:
+        """Mark a run whose suite is gone. One that has told its own end meanwhile stays as it is."""
+        running = (RUNS.c.run_id == run_id) & (RUNS.c.state == str(RunState.RUNNING))
+        with self.writing(f"run {run_id} was not updated") as connection:
+            changed = connection.execute(
+                update(RUNS).where(running).values(state=str(RunState.INTERRUPTED))
+            ).rowcount
+        if changed:
+            self.sweep(run_id)
+
     def runs(self) -> list[RunRecord]:
         """All runs, the oldest first."""
         with self.reading("the runs cannot be read") as connection:

@@ -114,7 +114,7 @@ def cpu_mhz() -> float:
 def _detect_virt(kind: str) -> str:
     """systemd-detect-virt exits 1 and prints ``none`` on a machine of its own."""
     done = subprocess.run(
-        ["systemd-detect-virt", kind], capture_output=True, text=True, timeout=5, check=False
+        ["systemd-detect-virt", kind], capture_output=True, text=True, timeout=20, check=False
     )
     if not done.stdout.strip():
         raise LookupError(done.stderr.strip() or "systemd-detect-virt says nothing")

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,7 +100,8 @@ def test_work_of_others_is_interference_and_that_in_our_cgroup_is_not(cgroup: Pa
         return figures[key] * figures["wall_s"] * figures["cpus"]
 
     assert seconds(outside, "ours_share") < 0.2
-    assert seconds(outside, "interference_share") > 0.3
+    # of a tick that was stolen in part the kernel tells the steal alone, though the child ran in the rest
+    assert seconds(outside, "interference_share") + seconds(outside, "steal_share") > 0.3
     assert seconds(inside, "ours_share") > 0.35
 
 
@@ -119,13 +121,14 @@ def test_counters_do_not_run_backwards_and_memory_is_plausible() -> None:
 def test_a_reading_is_cheap_beside_what_it_watches() -> None:
     """Median of 50, against starting the smallest program there is: a cell starts many."""
 
-    def median_s(what: object) -> float:
-        assert callable(what)
-        times = []
-        for _ in range(50):
-            began = time.perf_counter()
-            what()
-            times.append(time.perf_counter() - began)
-        return sorted(times)[25]
+    def seconds(what: Callable[[], object]) -> float:
+        began = time.perf_counter()
+        what()
+        return time.perf_counter() - began
 
-    assert median_s(take) < median_s(lambda: subprocess.run(["true"], check=True, timeout=10))
+    # by turns, so that a slow moment of the machine meets both
+    pairs = [
+        (seconds(take), seconds(lambda: subprocess.run(["true"], check=True, timeout=60))) for _ in range(50)
+    ]
+    reading, start = (sorted(times)[25] for times in zip(*pairs, strict=True))
+    assert reading < start

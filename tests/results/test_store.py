@@ -140,6 +140,15 @@ def test_states_and_updates(store: Store) -> None:
         store.delete_run("nope")
 
 
+def test_a_run_that_told_its_own_end_is_not_interrupted(store: Store) -> None:
+    store.create_run(a_run())
+    store.interrupt_run(RUN_ID)
+    assert store.run().state is RunState.INTERRUPTED
+    store.finish_run(RUN_ID, RunState.FINISHED, 5.0)
+    store.interrupt_run(RUN_ID)  # its suite looked gone, before it said so
+    assert (store.run().state, store.run().finished_s) == (RunState.FINISHED, 5.0)
+
+
 def test_a_run_is_made_once_and_its_name_is_a_file_name(store: Store) -> None:
     store.create_run(a_run())
     with pytest.raises(StoreError, match="was not created"):

@@ -21,7 +21,7 @@ from vocabulary import Endpoint, Place
 from workloads.dns_load.zone import NEGATIVE_TTL_S, ORIGIN, SERIAL, TTL_S, Zone
 from workloads.services.checks import Checks, Wrong, same, true
 
-TIMEOUT_S = 3.0
+TIMEOUT_S = 20.0
 _SAMPLED = 120
 _EDNS_BYTES = 1232
 

@@ -11,7 +11,7 @@ from vocabulary import Endpoint, Place
 from workloads.http_load.pages import MODIFIED_S, SIZES, Pages, name_of
 from workloads.services.checks import Checks, same, true
 
-TIMEOUT_S = 3.0
+TIMEOUT_S = 20.0
 _MORE_ON_ONE = 8
 
 

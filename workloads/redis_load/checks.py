@@ -13,7 +13,7 @@ from vocabulary import Endpoint, Place
 from workloads.redis_load.dataset import KeySet, key
 from workloads.services.checks import Checks, Wrong, same, true
 
-TIMEOUT_S = 3.0
+TIMEOUT_S = 20.0
 _EXPIRES_MS = 40
 _SAMPLED = 64
 

@@ -9,7 +9,7 @@ from vocabulary import TargetError, UsageError
 
 C = TypeVar("C")
 _SHOWN = 120
-DEADLINE_S = 30.0
+DEADLINE_S = 90.0
 """No correctness pass takes longer; each client's own time-out bounds a single question."""
 
 

@@ -13,6 +13,7 @@
 #include "control.h"
 
 #define QUEUED_MOST 16384                /* packets: a connection that does not read gets no more */
+#define SENT_WITHIN_NS (10 * NS_PER_SECOND)
 #define REPORTS_MOST (1u << 20)          /* bytes that wait: beyond, what pVMs report is lost, not what the toolstack waits for */
 
 struct message { struct message *next; uint64_t serial; size_t length; bool report; char text[]; };
@@ -23,6 +24,7 @@ static uint64_t serials;
 static pthread_mutex_t inbox_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct message *inbox, **inbox_end = &inbox; /* from other threads, not yet given to a connection */
 static size_t inbox_bytes;
+static uint64_t queued, handed_out; /* messages ever; the first under inbox_lock */
 
 static int listen_at(const char *path, const char **why)
 {
@@ -122,6 +124,7 @@ static void queue(uint64_t serial, const char *text, size_t length, bool report)
 	*inbox_end = m;
 	inbox_end = &m->next;
 	inbox_bytes += length;
+	queued++;
 	pthread_mutex_unlock(&inbox_lock);
 	control_wake();
 }
@@ -192,12 +195,14 @@ static void flush(struct connection *c)
 static void hand_out_inbox(void)
 {
 	struct message *m;
+	uint64_t upto;
 
 	pthread_mutex_lock(&inbox_lock);
 	m = inbox;
 	inbox = NULL;
 	inbox_end = &inbox;
 	inbox_bytes = 0;
+	upto = queued;
 	pthread_mutex_unlock(&inbox_lock);
 	while (m) {
 		struct message *next = m->next;
@@ -209,6 +214,19 @@ static void hand_out_inbox(void)
 		free(m);
 		m = next;
 	}
+	__atomic_store_n(&handed_out, upto, __ATOMIC_RELEASE);
+}
+
+void control_await_sent(void)
+{
+	struct timespec moment = { 0, 1000000 };
+	uint64_t give_up = clock_mono_ns() + SENT_WITHIN_NS, upto;
+
+	pthread_mutex_lock(&inbox_lock);
+	upto = queued;
+	pthread_mutex_unlock(&inbox_lock);
+	while (__atomic_load_n(&handed_out, __ATOMIC_ACQUIRE) < upto && clock_mono_ns() < give_up)
+		nanosleep(&moment, NULL);
 }
 
 /* Splits a packet of NUL-ended strings; false: it is not one. */

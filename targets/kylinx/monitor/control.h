@@ -35,6 +35,7 @@ void control_request(struct request *);  /* control_ops.c: carry out and answer 
 void control_send(struct connection *, const char *text, size_t length); /* at once, or queued */
 void control_queue(uint64_t serial, const char *text, size_t length);    /* from any thread; serial 0: to all connections */
 void control_queue_report(uint64_t serial, const char *text, size_t length); /* the same; lost when the connection does not keep up */
+void control_await_sent(void);           /* from a pVM's thread: until the main thread has sent what is queued now; 10 s at most */
 bool control_spawn_get(uint32_t console, struct spawn_record *copy); /* from any thread; false: nobody's */
 void control_hangup(uint64_t serial);    /* control_ops.c: end what a closed connection had started */
 void control_stats_tick(void);           /* control_ops.c: give up waiting for the LibOS's statistics */

@@ -353,12 +353,11 @@ void control_panic(const char *why)
 {
 	static char text[ANSWER_MOST];
 	struct json j;
-	struct timespec moment = { 0, 100000000 };
 
 	json_begin(&j, text, sizeof text);
 	json_add(&j, "{\"event\":\"panic\",\"text\":");
 	json_string(&j, why, strnlen(why, 8192));
 	json_add(&j, "}");
 	control_queue(0, text, j.length);
-	nanosleep(&moment, NULL); /* the main thread sends it before the family ends */
+	control_await_sent(); /* the family ends next */
 }

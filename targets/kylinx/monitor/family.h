@@ -134,6 +134,7 @@ void pool_misfit(struct vcpu *);         /* the same for one whose space cannot 
 bool pool_may_keep(void);                /* whether one more idle vCPU may wait in what its pVM left */
 void pool_drop_orphans(void);            /* no parent is left that the spaces of such are for */
 bool pool_kill(uint64_t slot, const uint32_t *console, bool force); /* the pVM there, or only that console's root; false: none is */
+void pool_over(void);                    /* a live one is only to be cleared: it does not count against the limit any more */
 void pool_retire(struct vcpu *);         /* from its own thread, which does not come back */
 bool pool_forget(struct vcpu *);         /* from its own thread: out of the idle ones; false: it was taken meanwhile */
 void pool_put(struct vcpu *);            /* from its own thread, all cleared */
@@ -153,7 +154,7 @@ struct family {
 	pthread_mutex_t pool_lock;
 	pthread_cond_t pool_wanted;
 	struct vcpu *free;
-	uint32_t free_count, live;
+	uint32_t free_count, live, over;     /* over: of the live ones, those that are only to be cleared */
 	uint32_t kept;                       /* idle vCPUs in spaces that their pVMs left */
 	uint64_t made, recycled, retired, forks, spawns, exits, generation;
 	uint64_t hypercalls[KX_HC_COUNT];

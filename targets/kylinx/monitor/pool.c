@@ -5,8 +5,8 @@
 #include "family.h"
 
 #define MAKE_AGAIN_NS 100000000
-#define TRIES 200              /* of 50 us, for a vCPU on its way back */
-#define TRIES_AT_BOOT 200000
+#define TRIES 200              /* of 50 us, when no vCPU is on its way */
+#define COMES_WITHIN_NS (8 * NS_PER_SECOND) /* one that is: its thread may be without a CPU */
 
 /* Under pool_lock: may one more vCPU be made? The limit counts pVMs; a few vCPUs beyond it may be ending. */
 static bool room_for_one(void)
@@ -34,14 +34,18 @@ static int make_one(void)
 	return r;
 }
 
+/* Under pool_lock: vCPUs that are being made, or begin anew. */
+static uint32_t coming(void)
+{
+	return family.vcpu_count - (uint32_t)family.retired - family.live - family.free_count;
+}
+
 static void *maker(void *arg)
 {
 	(void)arg;
 	pthread_mutex_lock(&family.pool_lock);
 	for (;;) {
-		uint32_t coming = family.vcpu_count - (uint32_t)family.retired - family.live - family.free_count;
-
-		if (family.free_count + coming >= family.settings->pool || !room_for_one() || make_one())
+		if (family.free_count + coming() >= family.settings->pool || !room_for_one() || make_one())
 			pthread_cond_wait(&family.pool_wanted, &family.pool_lock);
 	}
 	return NULL;
@@ -123,16 +127,18 @@ void pool_drop_orphans(void)
 struct vcpu *pool_take(const struct space *parent)
 {
 	struct vcpu *v = NULL;
+	uint64_t give_up = 0;
 
 	pthread_mutex_lock(&family.pool_lock);
-	for (int tries = 0; family.live < family.max_pvms && !v; tries++) {
+	for (int tries = 0; family.live - family.over < family.max_pvms && !v; tries++) {
 		v = idle_for(parent);
 		if (v) {
 			family.live++;
 			break;
 		}
 		/* empty: some may be on their way back, else make one here */
-		if (tries > (family.booted ? TRIES : TRIES_AT_BOOT))
+		give_up = give_up ? give_up : clock_mono_ns() + COMES_WITHIN_NS;
+		if (tries > TRIES && (!(coming() + family.over) || clock_mono_ns() > give_up))
 			break;
 		if (tries % 2 == 0 && family.booted && !make_one())
 			tries = 0;
@@ -183,12 +189,20 @@ void pool_go(struct vcpu *v, struct space *space, const struct pvm_start *start)
 	vcpu_phase(v, VCPU_GO);
 }
 
+void pool_over(void)
+{
+	pthread_mutex_lock(&family.pool_lock);
+	family.over++;
+	pthread_mutex_unlock(&family.pool_lock);
+}
+
 /* A used vCPU goes to the front, being warm; a new one to the end, so that slots are used from 0 up. */
 static void give_back(struct vcpu *v, bool was_live, bool is_new)
 {
 	struct vcpu **at = &family.free;
 
 	pthread_mutex_lock(&family.pool_lock);
+	family.over -= v->live && v->over;
 	__atomic_store_n(&v->live, false, __ATOMIC_RELEASE);
 	__atomic_store_n(&v->phase, VCPU_IDLE, __ATOMIC_RELEASE);
 	__atomic_store_n(&v->ending, 0, __ATOMIC_RELAXED); /* came too late */
@@ -251,6 +265,7 @@ bool pool_kill(uint64_t slot, const uint32_t *console, bool force)
 void pool_retire(struct vcpu *v)
 {
 	pthread_mutex_lock(&family.pool_lock);
+	family.over -= v->live && v->over;
 	__atomic_store_n(&v->live, false, __ATOMIC_RELEASE);
 	family.live--;
 	family.retired++;

@@ -413,6 +413,7 @@ static bool pvm_finish(struct vcpu *v)
 	v->space = NULL;
 	__atomic_store_n(&v->over, true, __ATOMIC_RELEASE); /* before its end is reported */
 	pthread_mutex_unlock(&v->space_lock);
+	pool_over();
 	bool kept = !v->killed_by_monitor && pool_may_keep() && space_keep(space);
 	if (!kept)
 		space_destroy(space);

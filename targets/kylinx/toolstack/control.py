@@ -136,7 +136,10 @@ class Control:
         if not poller.poll(left_ms):
             return None
         try:
-            data = self._socket.recv(PACKET_BYTES)
+            try:
+                data = self._socket.recv(PACKET_BYTES)
+            except ConnectionResetError:  # it left a request unread; what it sent before that is still there
+                data = self._socket.recv(PACKET_BYTES)
         except OSError as error:
             raise self._gone(error.strerror or "broken connection") from error
         if not data:

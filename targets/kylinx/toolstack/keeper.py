@@ -73,7 +73,7 @@ class Keeper:
         """The lock, the monitor, the program. Raises KxbenchError, OSError."""
         folder = self._family.folder
         lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_EX)  # others only look at it, for a moment
         self._listening = _listen(self._family.console, socket.SOCK_STREAM)
         self._monitor: Monitor = start_monitor(
             self._wanted.name, self._wanted.options, _listen(self._family.control, socket.SOCK_SEQPACKET)
@@ -225,16 +225,16 @@ class Keeper:
     def _drain(self) -> None:
         """What the program wrote before it ended."""
         deadline = time.monotonic() + 1.0
-        while self._output >= 0 and time.monotonic() < deadline:
+        while self._output >= 0:
             try:
                 data = os.read(self._output, 65536)
             except OSError:
                 break
-            if not data:
-                break
             self._tail += data
             for descriptor in list(self._clients):
                 self._send(descriptor, data)
+            if not data or time.monotonic() > deadline:
+                break
 
     # ---- the record
 
