@@ -11,6 +11,7 @@ from tests import fuzzing
 
 HERE = Path(__file__).parent
 LONGEST = {"elf": 8192, "image": 32768, "libos_load": 8192, "hypercall": 4000, "control_socket": 16384}
+RUNS = {"elf": 50_000, "image": 100_000, "libos_load": 1_000_000, "hypercall": 1, "control_socket": 3000}
 SHARED_MEMORY = Path("/dev") / "shm"
 
 
@@ -36,6 +37,7 @@ def test_nothing_is_found(built: Path, files: str, tmp_path: Path, target: str) 
         HERE / "corpus" / target,
         tmp_path,
         LONGEST[target],
+        RUNS[target],
         KX_FUZZ_FOLDER=files,
         ASAN_OPTIONS="detect_leaks=0",
     )
