@@ -14,6 +14,7 @@ PROGRAM = "wrk"
 SCRIPT = Path(__file__).parent / "report.lua"
 _MARK = "@@WRK@@ "
 _GRACE_S = 20.0
+_LATEST = "10s"  # answers after that are errors; for its own 2 s a shared machine may stand still
 _Count = Annotated[int, Field(ge=0, le=2**53)]
 _Time = Annotated[float, Field(ge=0, le=2**53, allow_inf_nan=False)]
 
@@ -87,6 +88,8 @@ def run(
         str(connections),
         "-d",
         f"{int(duration_s) + 60}s",
+        "--timeout",
+        _LATEST,
         "-s",
         SCRIPT,
     ]
