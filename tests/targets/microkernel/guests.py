@@ -54,6 +54,11 @@ class Shell:
         self._read -= 1  # an answer of nothing: the prompt begins with the line's end
         return self.until(PROMPT, timeout_s).strip("\n")
 
+    def ended(self, program: str) -> None:
+        """Until init has said so, which is not to come into what is typed next."""
+        self.until(f"init: {program} (space ")
+        self.until("\n")
+
 
 @contextmanager
 def shell(

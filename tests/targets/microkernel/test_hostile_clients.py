@@ -71,6 +71,12 @@ def run(guest: Shell, case: str, address: str = "0.0.0.0") -> None:
     guest.ask(f"run trial case={case} to={int(ipaddress.IPv4Address(address))}")
 
 
+def over(guest: Shell) -> None:
+    """Of a case that ends."""
+    guest.until(RIGHT, DONE, again=True)
+    guest.ended("trial")
+
+
 def nobody(site: Site) -> str:
     """An address of the network that nobody has."""
     return str(ipaddress.ip_interface(site.network).network[-2])
@@ -85,7 +91,7 @@ def nobody(site: Site) -> str:
 )
 def test_wrong_calls(guest: Shell, served: Callable[[], None], case: str) -> None:
     run(guest, case, nobody(guest.site))
-    guest.until(RIGHT, DONE, again=True)
+    over(guest)
     del served
 
 
@@ -127,7 +133,7 @@ def test_a_full_file_system(guest: Shell, served: Callable[[], None]) -> None:
     run(guest, "files-full")
     guest.until("trial: full", DONE, again=True)
     assert TEXT in guest.ask("cat /www/a")
-    guest.until(RIGHT, DONE, again=True)
+    over(guest)
     assert guest.ask("append /new x") == ""
     assert guest.ask("cat /new") == "x"
     del served
@@ -138,7 +144,7 @@ def test_readers_that_are_gone(guest: Shell, served: Callable[[], None]) -> None
     run(guest, "console-readers")
     guest.type("append /now x")  # their sign
     guest.type("cat /www/long")
-    guest.until(RIGHT, DONE, again=True)
+    over(guest)
     assert TEXT in guest.ask("cat /www/a")
     assert "> > " not in guest.text  # as when it is refused, and asks again
     del served
@@ -166,7 +172,7 @@ def test_a_socket_that_could_not_be_bound(lab: Lab, guest: Shell, served: Callab
     with lab.place.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         for number in range(12):
             client.sendto(b"x" * (number % 4 + 1), (guest.address, LISTENS + number % 4))
-    guest.until(RIGHT, DONE)
+    over(guest)
     del served
 
 

@@ -256,6 +256,7 @@ def test_a_client_that_does_not_behave(lab: Lab, guest: Shell, seed: int) -> Non
         pong(connection)
         guest.ask(f"run trial seed={seed}")
         guest.until("trial: 0 wrong answers", 2 * SECONDS)
+        guest.ended("trial")
         pong(connection)
     assert "fault" not in guest.text
     assert "started again" not in guest.text
