@@ -125,7 +125,8 @@ def test_pages_taken_back(lab: Lab, guest: Shell, served: Callable[[], None]) ->
     guest.until("trial: listens", DONE, again=True)
     with connected(lab, guest, LISTENS):
         guest.until(RIGHT, DONE)
-    del served
+        served()  # afterwards the server has written
+    guest.ask("kill trial")
 
 
 def test_a_full_file_system(guest: Shell, served: Callable[[], None]) -> None:

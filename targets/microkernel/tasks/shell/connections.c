@@ -3,7 +3,7 @@
 #include "../lib/net.h"
 #include "shell.h"
 
-#define WAIT_US 5000000u
+#define WAIT_US 20000000u         /* for others, whose machine may stand still for seconds */
 
 static uint32_t number(const char **text)
 {

@@ -9,7 +9,7 @@
 
 #define PAGES 4u
 #define SIZE (PAGES * MK_PAGE)
-#define CALL_US 5000000u          /* in which even a loaded machine answers */
+#define CALL_US MK_TIMEOUT_MAX_US /* in which even a loaded machine answers */
 #define BOTH (MK_READ | MK_WRITE)
 
 struct trial { const char *name; void (*run)(void); };
