@@ -32,7 +32,7 @@ def _patient() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for module, limit in (
             *((checks, "TIMEOUT_S") for checks in (dns_checks, http_checks, redis_checks)),
-            *((dataset, "_TIMEOUT_S"), (qemu, "BANNER_WITHIN_S")),
+            *((dataset, "_TIMEOUT_S"), (qemu, "BANNER_WITHIN_S"), (qemu, "QUIT_WITHIN_S")),
             *((module, "READY_WITHIN_S") for module in (serving, target)),
         ):
             patch.setattr(module, limit, PATIENCE_S)

@@ -43,7 +43,7 @@ def test_a_long_console_is_complete(guest: Guest, deploy: Deploy) -> None:
         (BANNER + "mk: panic:\n", "OFF", 20, "the kernel panicked: it does not say why"),
         (BANNER + "mk: fault: bench read 0x4\r\n", "SPIN", 20, "a task was ended: bench read 0x4"),
         (BANNER + "@@MK EXIT bench 3@@\n", "OFF", 20, "bench ended with status 3"),
-        (BANNER, "WAIT", 4, "did not end within 4 s"),
+        (BANNER, "WAIT", 8, "did not end within 8 s"),
         ("\x1b[31m garbage", "SPIN", 4, "has not said a word"),
     ],
 )
@@ -159,7 +159,7 @@ def test_machines_side_by_side(lab: Lab, guest: Guest, tmp_path: Path) -> None:
 def test_a_service_that_never_gets_ready(
     site: Site, guest: Guest, deploy: Deploy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(target, "READY_WITHIN_S", 4.0)
+    monkeypatch.setattr(target, "READY_WITHIN_S", 8.0)
     deployment = deploy(guest(BANNER, "WAIT"))
     with (
         pytest.raises(TargetError, match="that redis is ready"),
