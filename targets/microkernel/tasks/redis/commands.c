@@ -144,29 +144,8 @@ static const struct command *resolved(struct client *c)
 	return NULL;
 }
 
-/* A reply that found no memory is taken back, and says so instead. */
-static void replace_lost(struct client *c, uint8_t *out, size_t room)
-{
-	for (int attempt = 0; c->lost && attempt < 2; attempt++) {
-		reply_drop(c);
-		c->io->out = out;
-		c->io->room = room;
-		c->lost = false;
-		reply_error(c, NO_MEMORY);
-	}
-	if (c->lost) { /* not even for that */
-		reply_drop(c);
-		c->io->out = out;
-		c->io->room = room;
-		c->closing = true;
-		c->lost = false;
-	}
-}
-
 void command_execute(struct client *c)
 {
-	uint8_t *out = c->io->out;
-	size_t room = c->io->room;
 	const struct command *command;
 
 	server.commands_ever++;
@@ -175,8 +154,6 @@ void command_execute(struct client *c)
 		c->spoiled = c->multi; /* EXEC will refuse */
 	else if (!transaction_takes(c))
 		command->run(c);
-	if (c->lost)
-		replace_lost(c, out, room);
 }
 
 bool argument_integer(struct client *c, uint32_t index, int64_t *number)

@@ -60,14 +60,35 @@ static void close_client(void *connection)
 	app_release(c);
 }
 
+/* A reply that found no memory is taken back, and says so instead. */
+static void replace_lost(struct client *c, uint8_t *out, size_t room)
+{
+	for (int attempt = 0; c->lost && attempt < 2; attempt++) {
+		reply_drop(c);
+		c->io->out = out;
+		c->io->room = room;
+		c->lost = false;
+		reply_error(c, NO_MEMORY);
+	}
+	if (c->lost) { /* not even for that */
+		reply_drop(c);
+		c->io->out = out;
+		c->io->room = room;
+		c->closing = true;
+		c->lost = false;
+	}
+}
+
 static enum app_next run(void *connection, struct app_io *io)
 {
 	struct client *c = connection;
-	const uint8_t *out = io->out;
+	const uint8_t *begun = io->out;
 
 	c->io = io;
 	for (;;) {
 		enum request_state state;
+		uint8_t *out;
+		size_t room;
 
 		if (c->pending && !reply_drain(c))
 			return APP_ROOM;
@@ -75,13 +96,17 @@ static enum app_next run(void *connection, struct app_io *io)
 			io->in_bytes = 0;
 			return APP_CLOSE;
 		}
-		if (io->room < SMALL_REPLY && io->out != out)
+		if (io->room < SMALL_REPLY && io->out != begun)
 			return APP_ROOM;
+		out = io->out;
+		room = io->room;
 		state = request_next(c);
 		if (state == REQUEST_MORE)
 			return io->end ? APP_CLOSE : APP_INPUT;
 		if (state == REQUEST_READY)
 			command_execute(c);
+		if (c->lost)
+			replace_lost(c, out, room);
 		if (state != REQUEST_BAD)
 			request_done(c);
 	}
