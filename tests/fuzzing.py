@@ -1,8 +1,8 @@
 """libFuzzer targets, from the kept corpus on: the same inputs each time, at most some five seconds of them.
 ``KXBENCH_FUZZ_S``: so many seconds of new ones for each target instead.
 
-Which inputs libFuzzer makes depends on the addresses of the program and on how long each input took, unless it
-is told otherwise. Those of the monitor's calls and control socket differ all the same: they have threads."""
+Which inputs libFuzzer makes depends on the addresses of the program and on how long each input took, unless
+it is told otherwise. The monitor's calls and control socket have threads: theirs differ all the same."""
 
 import os
 import shutil
@@ -48,7 +48,7 @@ def fixed_addresses() -> list[str]:
 def nothing_is_found(
     program: Path, corpus: Path, scratch: Path, longest: int, runs: int, *options: str, **environment: str
 ) -> None:
-    """No input of the corpus, nor one of ``runs`` made of them, makes the target stop; and it has tried all."""
+    """No input of the corpus, nor one of ``runs`` made of them, makes the target stop; it tries all."""
     found = scratch / "found"
     found.mkdir()
     inputs = sum(1 for _ in corpus.iterdir())

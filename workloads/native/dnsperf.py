@@ -76,6 +76,7 @@ def run(
     """``queries`` (lines of "name type") round and round for ``duration_s`` from one thread. dnsperf takes
     whole seconds only, but sums up early on SIGINT. Raises TargetError."""
     argv: list[str | Path] = [PROGRAM, "-s", endpoint.host, "-p", str(endpoint.port), "-d", queries, "-W"]
-    argv += ["-T", "1", "-c", str(connections), "-q", str(outstanding), "-l", str(int(duration_s) + 60)]
+    # it may sleep through the interrupt (it can lose a wake-up of its own): its time is over within the grace
+    argv += ["-T", "1", "-c", str(connections), "-q", str(outstanding), "-l", str(int(duration_s) + 10)]
     text = program.run(place, argv, cpus=cpus, limit_s=_GRACE_S, interrupt_after_s=duration_s)
     return parse(text)

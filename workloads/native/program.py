@@ -3,10 +3,12 @@
 import contextlib
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +19,9 @@ from vocabulary import Better, Clock, Metric, Place, Samples, Source, TargetErro
 
 _MOST_OUTPUT = 4 << 20
 _TAIL = 2000
+_LOOK_S = 0.005
+_AGAIN_S = 1.0
+_CAUGHT = re.compile(r"^SigCgt:\s*([0-9a-f]+)$", re.MULTILINE)
 
 THROUGHPUT = Metric(
     "throughput", "ops/s", Clock.MONOTONIC, Better.HIGHER, "answers a second in a closed loop at saturation"
@@ -73,8 +78,8 @@ def run(
     limit_s: float,
     interrupt_after_s: float | None = None,
 ) -> str:
-    """Standard output of a generator run in ``place`` on ``cpus``; SIGINT after ``interrupt_after_s`` asks
-    those that take whole seconds only to sum up earlier.
+    """Standard output of a generator run in ``place`` on ``cpus``; SIGINT ``interrupt_after_s`` after
+    it has a handler for it asks those that take whole seconds only to sum up earlier.
 
     Raises TargetError when it fails, or does not end within ``limit_s`` and is killed."""
     program = Path(argv[0]).name
@@ -97,12 +102,28 @@ def run(
 
 def _wait(process: subprocess.Popen[bytes], limit_s: float, interrupt_after_s: float | None) -> int | None:
     if interrupt_after_s is not None:
+        _until_it_cares(process, limit_s)
         with contextlib.suppress(subprocess.TimeoutExpired):
             return process.wait(interrupt_after_s)
-        process.send_signal(signal.SIGINT)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        return process.wait(limit_s)
+    until = time.monotonic() + limit_s
+    while (left_s := until - time.monotonic()) > 0:
+        if interrupt_after_s is not None:  # again: wrk forgets one that comes before its sleep
+            process.send_signal(signal.SIGINT)
+            left_s = min(left_s, _AGAIN_S)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(left_s)
     return None
+
+
+def _until_it_cares(process: subprocess.Popen[bytes], limit_s: float) -> None:
+    """Until it catches SIGINT (proc(5), SigCgt), some 10 ms after its exec: before, it would die of it."""
+    until = time.monotonic() + limit_s
+    while process.poll() is None and time.monotonic() < until:
+        with contextlib.suppress(OSError):
+            caught = _CAUGHT.search(Path(f"/proc/{process.pid}/status").read_text())
+            if caught and int(caught[1], 16) >> (signal.SIGINT - 1) & 1:
+                return
+        time.sleep(_LOOK_S)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
