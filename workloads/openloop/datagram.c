@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #define BATCH 32
 #define READ_SIZE 4096
@@ -190,16 +191,19 @@ static void abandon(struct engine *e, enum loss loss, uint64_t at)
 	}
 }
 
-/* A closed UDP port shows only in the answer to a datagram: one request is sent ahead. Silence is no refusal. */
+/* A closed UDP port shows only in the answer to a datagram: one request is sent ahead. Silence is no refusal;
+ * the socket is of its own, so that an answer that comes later is met by nobody. */
 static void knock(struct engine *e)
 {
 	const struct request *r = &e->requests->list[0];
-	struct pollfd p = {.fd = e->conns[0].fd, .events = POLLIN};
+	const struct options *o = e->options;
+	struct pollfd p = {.fd = engine_socket(e), .events = POLLIN};
 
-	if (send(p.fd, r->data, r->length, 0) < 0 ||
+	if (p.fd < 0 || connect(p.fd, (const struct sockaddr *)&o->address, o->address_length) < 0 ||
+	    send(p.fd, r->data, r->length, 0) < 0 ||
 	    (poll(&p, 1, KNOCK_MS) > 0 && recv(p.fd, in[0], READ_SIZE, 0) < 0))
-		die(EXIT_REFUSED, "%s port %s (UDP): %s; is the server up?", e->options->host, e->options->port,
-		    strerror(errno));
+		die(EXIT_REFUSED, "%s port %s (UDP): %s; is the server up?", o->host, o->port, strerror(errno));
+	close(p.fd);
 }
 
 const struct transport datagram_transport = {

@@ -88,7 +88,7 @@ def run(
     choice: Choice = "round-robin",
     seed: int = 1,
     cpus: Collection[int] | None = None,
-    timeout_ms: int = 2000,
+    timeout_ms: int = 10_000,  # a stall of the machine is latency, no loss
     spin_us: int | None = None,
     late_share: float | None = None,
     timeline_ms: int | None = None,
