@@ -216,6 +216,7 @@ static void run_round(int round, bool last)
 	peer = micro_fork();
 	if (peer == 0)
 		child(round, last);
+	on_child(SIGCHLD); /* it may have died before it was known as the peer */
 	if (way->attach)
 		way->attach(0, peer);
 	while (atomic_load(&shared->ready) != round + 1)

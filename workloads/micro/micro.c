@@ -210,6 +210,10 @@ void micro_child(pid_t parent)
 	micro.peer = parent;
 	alarm((unsigned)micro.timeout_s); /* fork(2) clears it */
 	prctl(PR_SET_PDEATHSIG, PEER_FAILED); /* where it is known; else the time-out ends an orphan */
+	if (getppid() != parent) { /* it died before the prctl */
+		micro.peer = 0;
+		micro_leave(MICRO_FAILED);
+	}
 }
 
 pid_t micro_fork(void)
