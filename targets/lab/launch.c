@@ -135,12 +135,16 @@ static void raise_msgqueue_limit(void)
 
 static int guard(int argc, char **argv)
 {
-	char byte;
+	char byte, path[PATH_MAX];
 	ssize_t got;
 
 	if (argc != 4)
 		die("usage: launch --guard FD DIR\n");
 	int fd = (int)number("--guard", argv[2], INT_MAX);
+	if (snprintf(path, sizeof path, "%s/cgroup.kill", argv[3]) >= (int)sizeof path)
+		die("path too long: %s/cgroup.kill\n", argv[3]);
+	/* Now, not when it is needed: by then a run that was resumed may have a cgroup of this name. */
+	int group = open(path, O_WRONLY | O_CLOEXEC);
 	setsid(); /* an interrupt at the terminal is the suite's business */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
@@ -148,9 +152,8 @@ static int guard(int argc, char **argv)
 	do
 		got = read(fd, &byte, 1);
 	while (got > 0 || (got < 0 && errno == EINTR));
-	if (access(argv[3], F_OK) == 0) /* after an orderly end: gone or empty */
-		write_file(argv[3], "cgroup.kill", "1");
-	return 0;
+	got = write(group, "1", 1); /* fails after an orderly end: it is gone */
+	return got != 1;
 }
 
 static struct options parse(int argc, char **argv)

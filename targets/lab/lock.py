@@ -51,7 +51,8 @@ class RunLock:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if self._is_current(descriptor):
                     self.descriptor = descriptor
-                    self._sign()
+                    if create:  # who only looks is no owner
+                        self._sign()
                     return True
             except BlockingIOError:
                 if _alive(self._owner()) or time.monotonic() > deadline:

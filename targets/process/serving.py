@@ -60,13 +60,17 @@ class RunningServer:
 
     def check(self, patience_s: float = 0.0) -> None:
         """Raises TargetError when it died on its own, saying how; waits ``patience_s`` for it to die."""
+        self._check_process(patience_s)
+        if lost := self._workers and self._workers - set(session(self._place, self.process.pid)):
+            self._check_process(DEATH_SEEN_WITHIN_S)  # workers that die with it may be gone first
+            pids = ", ".join(map(str, sorted(lost)))
+            raise self._error(f"a worker process of {self.name} (pid {pids}) died while serving")
+
+    def _check_process(self, patience_s: float) -> None:
         code = wait(self.process, patience_s) if self.process.returncode is None else self.process.returncode
         if code is not None:
             when = "while serving" if self._ready else "before it answered"
             raise self._error(f"{self.name} (pid {self.process.pid}) {how_it_ended(code)} {when}")
-        if lost := self._workers and self._workers - set(session(self._place, self.process.pid)):
-            pids = ", ".join(map(str, sorted(lost)))
-            raise self._error(f"a worker process of {self.name} (pid {pids}) died while serving")
 
     def stop(self) -> None:
         """Asked politely first; gone, with all its children, on return."""

@@ -13,8 +13,9 @@ from subprocess import PIPE
 
 import pytest
 
-from targets.lab import Lab, cgroups, leftovers
+from targets.lab import Lab, cgroups, is_dead, leftovers, lock
 from targets.lab import lab as lab_module
+from targets.lab.build import launcher
 from targets.lab.namespaces import NETNS_DIRECTORY
 from vocabulary import HostError
 
@@ -77,6 +78,51 @@ def test_the_same_run_twice_at_once_is_refused(lab: Lab) -> None:
         pass
     with lab.site("unharmed"):
         pass
+
+
+def test_who_looks_at_a_run_is_not_taken_for_its_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that starts at the instant of another suite's look waits for its end."""
+    monkeypatch.setattr(lock, "LAST_BREATH_S", 60.0)
+    run = lock.RunLock(f"looked-at-{os.getpid()}")
+    looker = lock.RunLock(run.run)
+    run.path.touch()
+    try:
+        assert looker.try_acquire(create=False)
+        threading.Timer(0.2, looker.release, kwargs={"unlink": False}).start()
+        run.acquire()
+        assert run.path.read_text() == f"{os.getpid()}\n" and not is_dead(run.run)
+    finally:
+        run.release()
+        run.path.unlink(missing_ok=True)
+
+
+def test_a_late_guard_does_not_kill_the_run_that_came_after(lab: Lab) -> None:
+    """A run that is killed and resumed has a group of the same name."""
+    group = lab.place.cgroup.parent / "resumed"
+    group.mkdir()
+    try:
+        with subprocess.Popen([launcher(), "--guard", "0", group], stdin=PIPE) as guard:
+            deadline = time.monotonic() + 60
+            while not any(name.endswith(f"resumed/{cgroups.KILL_FILE}") for name in files_of(guard.pid)):
+                assert time.monotonic() < deadline
+                time.sleep(0.005)
+            group.rmdir()
+            group.mkdir()
+            with subprocess.Popen(["sleep", "60"]) as process:
+                (group / "cgroup.procs").write_text(str(process.pid))
+                guard.communicate(timeout=60)
+                process.terminate()
+                assert process.wait(60) == -signal.SIGTERM  # a SIGKILL before it would have come first
+    finally:
+        cgroups.remove(group)
+
+
+def files_of(pid: int) -> list[str]:
+    found = []
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.append(str(file.readlink()))
+    return found
 
 
 def test_sites_reach_the_lab_and_one_another(lab: Lab) -> None:
