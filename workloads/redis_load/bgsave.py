@@ -187,7 +187,7 @@ def _where(endpoint: Endpoint) -> str:
 
 
 def _told(saver: Saver, began: int, ended: int) -> list[Samples]:
-    busy = sum(min(end, ended) - max(start, began) for start, end in saver.busy_ns)
+    busy = sum(max(0, min(end, ended) - max(start, began)) for start, end in saver.busy_ns)
     figures = (
         (FORK, Source.PROGRAM, saver.fork_ns),
         (COPIED, Source.PROGRAM, saver.copied_bytes),

@@ -15,7 +15,7 @@ from workloads.users.settings import VARIABLE, Settings
 ROOT = Path(__file__).parents[2]
 SCENARIOS = Path(__file__).parent / "scenarios.py"
 PORT = 5557
-_CONNECT_WITHIN_S = 30
+_CONNECT_WITHIN_S = 60
 _GRACE_S = 15
 _STOP_S = 2
 _TAIL = 2000

@@ -25,7 +25,7 @@ QUICK = {
     name: {"iterations": 5, "budget_ms": 20}
     | ({"dirty_mib": 1} if "dirty_mib" in kind.params.model_fields else {})
     for name, kind in KINDS.items()
-} | {"herd": {"children": 10, "hold_ms": 700}, "kernel": {"iterations": 5}}
+} | {"herd": {"children": 10, "hold_ms": 3000}, "kernel": {"iterations": 5}}
 
 
 @pytest.fixture(scope="module")

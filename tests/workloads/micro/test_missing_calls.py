@@ -40,8 +40,8 @@ def run_without(call: str, program: str, *args: str) -> "subprocess.CompletedPro
     if platform.machine() != "x86_64":
         pytest.skip("the call numbers here are x86-64's")
     command = [sys.executable, "-c", WITHOUT, str(NUMBERS[call]), str(BUILD / program)]
-    command += [*options_needed(program), "--iterations", "3", "--timeout-s", "10", *args]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    command += [*options_needed(program), "--iterations", "3", "--timeout-s", "60", *args]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
     if "no seccomp" in done.stderr:
         pytest.skip(done.stderr.strip())
     return done

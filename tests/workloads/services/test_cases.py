@@ -24,6 +24,7 @@ LOADS = [
     ("dns", {"names": 200}, "dnsperf", {}),
 ]
 SHORT = {"duration_s": 0.1, "warmup_s": 0.02, "connections": 4}
+NATIVE_S = 1.5  # it has begun to care for its interrupt, and has answers, on a busy machine too
 
 
 @pytest.mark.root
@@ -31,7 +32,7 @@ SHORT = {"duration_s": 0.1, "warmup_s": 0.02, "connections": 4}
 def test_load(
     run: Run, observed: Observed, name: str, params: dict[str, Any], tool: str, labels: dict[str, str]
 ) -> None:
-    samples = run(name, **{"rate_per_s": 1000, **SHORT, **params}, native_s=0.1)
+    samples = run(name, **{"rate_per_s": 1000, **SHORT, **params}, native_s=NATIVE_S)
     rate = params.get("rate_per_s", 1000)
     assert value(samples, "received", rate_per_s=rate) > 0
     for loss in ("errors_reply", "errors_malformed", "errors_reset", "timeouts", "unanswered"):
@@ -56,7 +57,7 @@ def test_several_rates_are_told_apart_and_native_can_be_left_out(run: Run, obser
 
 @pytest.mark.root
 def test_a_mixture_is_checked_by_both_operations(run: Run) -> None:
-    samples = run("redis", keys=0, get_ratio=0.5, pipeline=4, rate_per_s=1000, native_s=0.1, **SHORT)
+    samples = run("redis", keys=0, get_ratio=0.5, pipeline=4, rate_per_s=1000, native_s=NATIVE_S, **SHORT)
     assert {s.labels["op"] for s in samples if s.metric.name == "throughput"} == {"get", "set"}
 
 
@@ -148,7 +149,7 @@ def test_wrong_server_is_not_timed(run: Run, observed: Observed, cache: Path) ->
 
 @pytest.mark.root
 def test_agreement_of_redis(run: Run) -> None:
-    samples = run("agreement_redis", keys=100, rounds=2, duration_s=0.1, connections=8)
+    samples = run("agreement_redis", keys=100, rounds=2, duration_s=2, connections=8)
     by_name = {s.metric.name: s.values for s in samples}
     assert {name: values.size for name, values in by_name.items()} == {
         **dict.fromkeys(("suite", "alone", "closed_rate", "suite_to_alone", "closed_to_alone"), 2)

@@ -194,8 +194,8 @@ class TestReal:
     def test_wrk_and_its_count_of_errors(self, deployment: Deployment, lab: Lab, cache: Path) -> None:
         site = pages(cache, 1)
         with deployment.serve(Service(ServiceKind.HTTP, site.root)) as endpoint:
-            right = wrk.run(lab.place, endpoint, name_of(612), duration_s=0.2, connections=4, cpus=())
-            wrong = wrk.run(lab.place, endpoint, "absent.html", duration_s=0.2, connections=4, cpus=())
+            right = wrk.run(lab.place, endpoint, name_of(612), duration_s=1.5, connections=4, cpus=())
+            wrong = wrk.run(lab.place, endpoint, "absent.html", duration_s=1.5, connections=4, cpus=())
         assert right.errors == 0 and right.rate_per_s > 0
         assert wrong.errors > 0
 
@@ -210,7 +210,7 @@ class TestReal:
 
             def run(queries: Path) -> program.Told:
                 return dnsperf.run(
-                    lab.place, endpoint, queries, duration_s=0.2, connections=2, outstanding=20, cpus=()
+                    lab.place, endpoint, queries, duration_s=1.5, connections=2, outstanding=20, cpus=()
                 )
 
             assert run(right).errors == 0
