@@ -214,6 +214,7 @@ struct proc {                                    /* a process */
 	u32 pdeath_signal;
 	u64 start_ns, user_ns, children_ns;          /* CPU time of ended threads; of waited-for children */
 	u64 starving_since, starving_last;           /* when memory was first and last wanted in vain of late: mm/fault.c */
+	u64 starving_hope;                           /* when some was last known to be on its way */
 	struct list timers;                          /* POSIX timers */
 	struct timer itimer_real; u64 itimer_interval;
 	char exe[256];

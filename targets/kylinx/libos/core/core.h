@@ -25,6 +25,7 @@ struct runq {
 	struct lock lock;            /* of all but running, dead and the counts */
 	u32 slot, ready_count;
 	bool counted, started;       /* counted: in active_slots */
+	bool ending;                 /* its end is told, its memory is not back before the monitor zeroes this page */
 	struct list ready;
 	struct task *running;        /* NULL: the idle stack */
 	struct list timers;          /* by deadline */
@@ -71,6 +72,7 @@ u32 slot_after(s32 slot);        /* the next that has ever run, and so has an ar
 #define ATTENTION_ARM 0x10000    /* the LibOS's own: see to the monitor's timer on the way out */
 void slot_begin(u32 slot);       /* make this slot's area and run queue ready */
 void slot_parked(void);
+bool slots_ending(void);         /* memory of others comes back as soon as they have a CPU */
 void sched_begin(void);          /* after a switch, on the new task's stack */
 void sched_tick(u32 bits);           /* attention TIMER or RESCHED: expired timers, end of a time slice */
 void sched_account(struct task *); /* bring current's cpu_ns up to date */

@@ -32,6 +32,14 @@ struct runq *runq_of(u32 slot)
 	return (struct runq *)((char *)vcpu_of(slot) + RUNQ_OFFSET);
 }
 
+bool slots_ending(void)
+{
+	for_each_slot(s)
+		if (__atomic_load_n(&runq_of(s)->ending, __ATOMIC_RELAXED))
+			return true;
+	return false;
+}
+
 static void ready_add(struct runq *rq, struct task *t)
 {
 	t->state = TASK_READY;

@@ -169,6 +169,7 @@ static void __attribute__((noreturn)) process_end(struct proc *p, u32 status)
 	mm_put(mm);
 	vfork_release(p);
 	t->proc = NULL; /* what is left to do is the slot's */
+	__atomic_store_n(&this_runq()->ending, last, __ATOMIC_RELAXED); /* seen by who sees the zombie */
 	publish(p, status);
 	if (!last)
 		task_exit_thread();

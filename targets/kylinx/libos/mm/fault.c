@@ -7,7 +7,8 @@
 #define FAULT_EXEC 16
 #define STACK_GUARD_BYTES 0x100000ul /* Linux' stack_guard_gap */
 #define PAGE_FAULT 14
-/* out of memory: how often it is tried again; when a child ends for it; for how long without one, at most; another want: not for so long */
+/* out of memory: how often it is tried again; when a child ends for it; for how long with none on its way, at most; another want:
+ * not for so long */
 #define STARVING_LOOK_NS 1000000ul
 #define STARVING_CHILD_NS 10000000ul
 #define STARVING_ALONE_NS 300000000ul
@@ -126,12 +127,12 @@ static bool wait_for_memory(struct proc *p)
 {
 	u64 now = now_mono_ns();
 	if (now - p->starving_last > STARVING_OVER_NS)
-		p->starving_since = now;
+		p->starving_since = p->starving_hope = now;
 	p->starving_last = now;
 	u64 waited = now - p->starving_since;
-	if (waited > STARVING_CHILD_NS && !child_ends(p) && waited > STARVING_ALONE_NS)
-		return false;
-	if (waited > STARVING_MOST_NS)
+	if ((waited > STARVING_CHILD_NS && child_ends(p)) || slots_ending())
+		p->starving_hope = now;
+	if (now - p->starving_hope > STARVING_ALONE_NS || waited > STARVING_MOST_NS)
 		return false;
 	task_sleep(now + STARVING_LOOK_NS, false);
 	return true;
