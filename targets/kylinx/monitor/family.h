@@ -138,6 +138,7 @@ void pool_over(void);                    /* a live one is only to be cleared: it
 void pool_retire(struct vcpu *);         /* from its own thread, which does not come back */
 bool pool_forget(struct vcpu *);         /* from its own thread: out of the idle ones; false: it was taken meanwhile */
 void pool_put(struct vcpu *);            /* from its own thread, all cleared */
+uint32_t pool_coming(void);              /* vCPUs that are being made, or begin anew */
 
 /* ---- the family: family.c ------------------------------------------------------------------------------------------ */
 struct family {
@@ -155,6 +156,7 @@ struct family {
 	pthread_cond_t pool_wanted;
 	struct vcpu *free;
 	uint32_t free_count, live, over;     /* over: of the live ones, those that are only to be cleared */
+	uint32_t most_live;
 	uint32_t kept;                       /* idle vCPUs in spaces that their pVMs left */
 	uint64_t made, recycled, retired, forks, spawns, exits, generation;
 	uint64_t hypercalls[KX_HC_COUNT];

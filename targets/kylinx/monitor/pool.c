@@ -40,6 +40,14 @@ static uint32_t coming(void)
 	return family.vcpu_count - (uint32_t)family.retired - family.live - family.free_count;
 }
 
+uint32_t pool_coming(void)
+{
+	pthread_mutex_lock(&family.pool_lock);
+	uint32_t count = coming();
+	pthread_mutex_unlock(&family.pool_lock);
+	return count;
+}
+
 static void *maker(void *arg)
 {
 	(void)arg;
@@ -133,7 +141,8 @@ struct vcpu *pool_take(const struct space *parent)
 	for (int tries = 0; family.live - family.over < family.max_pvms && !v; tries++) {
 		v = idle_for(parent);
 		if (v) {
-			family.live++;
+			if (++family.live > family.most_live)
+				family.most_live = family.live;
 			break;
 		}
 		/* empty: some may be on their way back, else make one here */

@@ -18,10 +18,11 @@ void stats_memory(struct json *j)
 
 void stats_vcpus(struct json *j)
 {
-	json_add(j, "{\"live\":%u,\"pooled\":%u,\"kept\":%u,\"made\":%llu,\"recycled\":%llu,\"forks\":%llu,\"spawns\":%llu,\"exits\":%llu,"
-		"\"vms\":%u}",
-		family.live, family.free_count, family.kept, (unsigned long long)family.made, (unsigned long long)family.recycled,
-		(unsigned long long)family.forks, (unsigned long long)family.spawns, (unsigned long long)family.exits, memory_vms());
+	json_add(j, "{\"live\":%u,\"most_live\":%u,\"pooled\":%u,\"kept\":%u,\"coming\":%u,\"made\":%llu,\"recycled\":%llu,"
+		"\"forks\":%llu,\"spawns\":%llu,\"exits\":%llu,\"vms\":%u}",
+		family.live, family.most_live, family.free_count, family.kept, pool_coming(), (unsigned long long)family.made,
+		(unsigned long long)family.recycled, (unsigned long long)family.forks, (unsigned long long)family.spawns,
+		(unsigned long long)family.exits, memory_vms());
 }
 
 void stats_hypercalls(struct json *j)
