@@ -21,7 +21,11 @@ _MONITOR_LAYOUT = Layout(
             "waits that ended otherwise: events had come before, or a timer",
             name="unnotified_wakes",
         ),
-        tally("late", "notifications of a pVM that was awake by then", name="late_notifications"),
+        tally(
+            "late",
+            "notifications of a pVM that was awake by then, or had one already",
+            name="late_notifications",
+        ),
         *hypercall_tallies(),
     ),
     ("waiting",),

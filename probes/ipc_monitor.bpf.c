@@ -38,6 +38,8 @@ int ipc_notify(struct pt_regs *ctx)
 		count(COUNT_late, 1);
 	else if (!*notified)
 		*notified = now;
+	else
+		count(COUNT_late, 1); /* it is on its way already */
 	return 0;
 }
 
