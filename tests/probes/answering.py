@@ -1,7 +1,8 @@
 """A server for the tests of wire: ``tcp`` or ``udp``, ADDRESS, PORT, and how it answers.
 
-Each request is one byte that says how: ``n`` now, ``l`` later (20 ms), ``b`` big (256 KiB), ``s`` silent,
-``c`` silent and closed. Over UDP a request is a DNS message: ``s`` as its last byte leaves it unanswered."""
+Each request is one byte that says how: ``n`` now, ``l`` later (20 ms), ``w`` with the next,
+``b`` big (256 KiB), ``s`` silent, ``c`` silent and closed. Over UDP a request is a DNS message: ``s`` as its
+last byte leaves it unanswered."""
 
 import socket
 import sys
@@ -12,6 +13,7 @@ ANSWER = b"+OK\r\n"
 
 
 def answer(connection: socket.socket) -> None:
+    held = b""
     while data := connection.recv(65536):
         for byte in data.decode():
             if byte == "c":
@@ -19,8 +21,11 @@ def answer(connection: socket.socket) -> None:
                 return
             if byte == "l":
                 time.sleep(0.02)
-            if byte != "s":
-                connection.sendall(ANSWER * 50000 if byte == "b" else ANSWER)
+            if byte == "w":
+                held += ANSWER
+            elif byte != "s":
+                connection.sendall(held + ANSWER * (50000 if byte == "b" else 1))
+                held = b""
 
 
 def main() -> None:

@@ -97,7 +97,7 @@ static void loads(int count)
 /* Long: one that is over before its thread has left the CPU (which was taken away meanwhile) is no switch. */
 static void naps(int count)
 {
-	const struct timespec nap = { .tv_nsec = 5000000 };
+	const struct timespec nap = { .tv_nsec = 50000000 };
 
 	for (int i = 0; i < count; i++)
 		nanosleep(&nap, NULL);

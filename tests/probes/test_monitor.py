@@ -167,8 +167,9 @@ def test_ipc_times_the_wakes_of_blocked_receivers(made: Made, watched: ProbeScop
         family.run("messages")
     after = family.idle()["hypercalls"]
     found = counts(reading)
-    # the messages, and the end of the child that its parent waits for
-    assert COUNT <= found["event_wake"] <= COUNT + 1
+    # the messages, and the end of the child that its parent waits for; a receiver that the machine keeps from
+    # waiting finds two messages at once
+    assert COUNT // 2 < found["event_wake"] <= COUNT + 1
     notified = found["event_wake"] + found.get("late_notifications", 0)
     assert found["hypercalls{call=notify}"] == notified == after["notify"] - before["notify"]
     waits = found["event_wake"] + found.get("unnotified_wakes", 0)

@@ -24,7 +24,13 @@ def wakes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def told(command: list[str]) -> int:
     """How many messages went to and fro."""
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=SECONDS + 150
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS + 150,
+        start_new_session=True,  # who hears nothing kills the group
     )
     assert (done.returncode, done.stdout[:3], done.stderr) == (0, "ok ", "")
     return int(done.stdout[3:])
