@@ -1,13 +1,17 @@
 /* What the scheduler does with the place's threads: waiting to run, off the CPU, switches, migrations.
  *
  * A switch runs in the thread that leaves; the one that comes is known only by number, so threads of the place
- * are remembered: those there at the start (put in by sched.py), those made by one of them, those that left. */
+ * are remembered: those there at the start (put in by sched.py), those made by one of them, those that left.
+ *
+ * A kernel may keep some threads of its own machine's management from eBPF. What happens while one of those is
+ * on the CPU is not seen: the wake-up by a timer that interrupts it, the switch from it. Both leave a trace. */
 
 #define STATE_DEAD 0x30	       /* EXIT_DEAD | EXIT_ZOMBIE, as sched_switch reports prev_state */
 #define STATE_PREEMPTED 0x100  /* TASK_REPORT_MAX: taken off though not runnable for itself (linux/sched.h) */
 
 struct task {
 	u64 queued_ns, off_ns;
+	u64 away; /* it left, and was not seen to come back */
 };
 BPF_HASH(tasks, u32, struct task, 16384);
 
@@ -66,6 +70,9 @@ static __always_inline void leaves(u32 tid, long state, u64 now)
 	task = known(tid);
 	if (!task)
 		return;
+	if (task->away)
+		count(COUNT_unseen, 1);
+	task->away = 1;
 	if (state == 0 || (state & STATE_PREEMPTED)) { /* as the kernel's own nivcsw: still wants to run */
 		count(COUNT_involuntary_switches, 1);
 		task->queued_ns = now;
@@ -85,10 +92,13 @@ static __always_inline void comes(u32 tid, u64 now)
 		return;
 	if (task->queued_ns)
 		note(HIST_run_queue, now - task->queued_ns);
+	else if (task->away)
+		count(COUNT_unseen, 1);
 	if (task->off_ns)
 		note(HIST_off_cpu, now - task->off_ns);
 	task->queued_ns = 0;
 	task->off_ns = 0;
+	task->away = 0;
 }
 
 int on_switch(struct tracepoint__sched__sched_switch *args)

@@ -18,6 +18,7 @@ _LAYOUT = Layout(
         tally("voluntary_switches", "switches away from a thread that blocked", always=True),
         tally("involuntary_switches", "switches away from a thread that could have run on", always=True),
         tally("migrations", "moves of a thread to another CPU", always=True),
+        tally("unseen", "returns to the CPU whose wake-up or switch eBPF was not shown"),
     ),
     ("tasks",),
 )
