@@ -11,7 +11,7 @@ from tests import fuzzing
 
 HERE = Path(__file__).parent
 LONGEST = {"elf": 8192, "image": 32768, "libos_load": 8192, "hypercall": 4000, "control_socket": 16384}
-RUNS = {"elf": 50_000, "image": 100_000, "libos_load": 1_000_000, "hypercall": 1, "control_socket": 3000}
+RUNS = {"elf": 50_000, "image": 100_000, "libos_load": 1_000_000, "hypercall": 2500, "control_socket": 3000}
 SHARED_MEMORY = Path("/dev") / "shm"
 
 
