@@ -152,7 +152,7 @@ static int guard(int argc, char **argv)
 	do
 		got = read(fd, &byte, 1);
 	while (got > 0 || (got < 0 && errno == EINTR));
-	got = write(group, "1", 1); /* fails after an orderly end: it is gone */
+	got = write(group, "1", 1); /* after an orderly end it is empty, or gone */
 	return got != 1;
 }
 

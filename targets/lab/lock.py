@@ -2,7 +2,8 @@
 
 A lock of flock(2) falls with its last holder, so it needs no cleaning up to tell a dead run. Its holders are
 the suite and, for their few milliseconds, the `ip` commands that it starts: a command that outlives a killed
-suite may still make a namespace, and until it is done the run does not count as dead."""
+suite may still make a namespace, and until it is done the run does not count as dead. Who asks whether a run
+is dead holds it for a moment, unsigned."""
 
 import fcntl
 import os
@@ -13,7 +14,7 @@ from vocabulary.errors import HostError
 
 DIRECTORY = Path("/run/kxbench")
 SUFFIX = ".lock"
-LAST_BREATH_S = 2.0  # how long to wait for what outlives a killed suite
+LAST_BREATH_S = 10.0  # how long to wait for what outlives a killed suite
 
 
 class RunLock:
@@ -41,7 +42,7 @@ class RunLock:
             )
 
     def try_acquire(self, *, create: bool) -> bool:
-        """Whether it is ours now. Waits up to 2 s if its owner is dead but a child of his is not yet.
+        """Whether it is ours now. Waits up to 10 s if its owner is dead but a child of his is not yet.
 
         With ``create`` false a lock file that does not exist raises FileNotFoundError."""
         deadline = time.monotonic() + LAST_BREATH_S

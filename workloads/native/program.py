@@ -20,7 +20,6 @@ from vocabulary import Better, Clock, Metric, Place, Samples, Source, TargetErro
 _MOST_OUTPUT = 4 << 20
 _TAIL = 2000
 _LOOK_S = 0.005
-_AGAIN_S = 1.0
 _CAUGHT = re.compile(r"^SigCgt:\s*([0-9a-f]+)$", re.MULTILINE)
 
 THROUGHPUT = Metric(
@@ -105,13 +104,9 @@ def _wait(process: subprocess.Popen[bytes], limit_s: float, interrupt_after_s: f
         _until_it_cares(process, limit_s)
         with contextlib.suppress(subprocess.TimeoutExpired):
             return process.wait(interrupt_after_s)
-    until = time.monotonic() + limit_s
-    while (left_s := until - time.monotonic()) > 0:
-        if interrupt_after_s is not None:  # again: wrk forgets one that comes before its sleep
-            process.send_signal(signal.SIGINT)
-            left_s = min(left_s, _AGAIN_S)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return process.wait(left_s)
+        process.send_signal(signal.SIGINT)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return process.wait(limit_s)
     return None
 
 

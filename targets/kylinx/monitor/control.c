@@ -25,6 +25,7 @@ static pthread_mutex_t inbox_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct message *inbox, **inbox_end = &inbox; /* from other threads, not yet given to a connection */
 static size_t inbox_bytes;
 static uint64_t queued, handed_out; /* messages ever; the first under inbox_lock */
+static uint32_t unsent;             /* that wait for room in a connection; changed by the main thread */
 
 static int listen_at(const char *path, const char **why)
 {
@@ -148,6 +149,7 @@ static void hang_up(struct connection *c)
 		struct message *m = c->head;
 
 		c->head = m->next;
+		__atomic_fetch_sub(&unsent, 1, __ATOMIC_RELAXED);
 		free(m);
 	}
 	*c = (struct connection){ .fd = -1 };
@@ -176,6 +178,7 @@ void control_send(struct connection *c, const char *text, size_t length)
 		c->head = m;
 	c->tail = m;
 	c->queued_bytes += length;
+	__atomic_fetch_add(&unsent, 1, __ATOMIC_RELAXED);
 }
 
 static void flush(struct connection *c)
@@ -188,6 +191,7 @@ static void flush(struct connection *c)
 		c->head = m->next;
 		c->queued--;
 		c->queued_bytes -= m->length;
+		__atomic_fetch_sub(&unsent, 1, __ATOMIC_RELAXED);
 		free(m);
 	}
 }
@@ -225,7 +229,8 @@ void control_await_sent(void)
 	pthread_mutex_lock(&inbox_lock);
 	upto = queued;
 	pthread_mutex_unlock(&inbox_lock);
-	while (__atomic_load_n(&handed_out, __ATOMIC_ACQUIRE) < upto && clock_mono_ns() < give_up)
+	while ((__atomic_load_n(&handed_out, __ATOMIC_ACQUIRE) < upto || __atomic_load_n(&unsent, __ATOMIC_RELAXED)) &&
+		clock_mono_ns() < give_up)
 		nanosleep(&moment, NULL);
 }
 

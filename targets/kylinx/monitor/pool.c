@@ -6,7 +6,7 @@
 
 #define MAKE_AGAIN_NS 100000000
 #define TRIES 200              /* of 50 us, when no vCPU is on its way */
-#define COMES_WITHIN_NS (8 * NS_PER_SECOND) /* one that is: its thread may be without a CPU */
+#define COMES_WITHIN_NS (5 * NS_PER_SECOND) /* one that is: its thread may be without a CPU */
 
 /* Under pool_lock: may one more vCPU be made? The limit counts pVMs; a few vCPUs beyond it may be ending. */
 static bool room_for_one(void)
@@ -141,8 +141,8 @@ struct vcpu *pool_take(const struct space *parent)
 	for (int tries = 0; family.live - family.over < family.max_pvms && !v; tries++) {
 		v = idle_for(parent);
 		if (v) {
-			if (++family.live > family.most_live)
-				family.most_live = family.live;
+			if (++family.live - family.over > family.most_live)
+				family.most_live = family.live - family.over;
 			break;
 		}
 		/* empty: some may be on their way back, else make one here */

@@ -10,6 +10,7 @@
 /* out of memory: how often it is tried again; when a child ends for it; for how long with none on its way, at most; another want:
  * not for so long */
 #define STARVING_LOOK_NS 1000000ul
+#define STARVING_AWAY_NS 20000000ul
 #define STARVING_CHILD_NS 10000000ul
 #define STARVING_ALONE_NS 300000000ul
 #define STARVING_MOST_NS 5000000000ul
@@ -125,9 +126,11 @@ static bool child_ends(const struct proc *p)
 /* The family's memory is used up: for a while that of others may come back, then a child's does. false: nothing helps. */
 static bool wait_for_memory(struct proc *p)
 {
-	u64 now = now_mono_ns();
-	if (now - p->starving_last > STARVING_OVER_NS)
+	u64 now = now_mono_ns(), away = now - p->starving_last;
+	if (away > STARVING_OVER_NS)
 		p->starving_since = p->starving_hope = now;
+	else if (away > STARVING_AWAY_NS)
+		p->starving_hope += away; /* had no CPU: those who give memory back may not have had one either */
 	p->starving_last = now;
 	u64 waited = now - p->starving_since;
 	if ((waited > STARVING_CHILD_NS && child_ends(p)) || slots_ending())

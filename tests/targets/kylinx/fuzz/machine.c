@@ -60,7 +60,7 @@ int fuzz_nanosleep(const struct timespec *t, struct timespec *rest)
 	(void)rest;
 	FUZZ_CHECK(t->tv_nsec >= 0 && t->tv_nsec < 1000000000);
 	machine_settle(); /* other threads' turn */
-	control_turn();
+	control_drain();
 	return 0;
 }
 

@@ -53,7 +53,6 @@ bool guest_poisoned(const void *, size_t); /* not asked for by memory_commons() 
 /* machine_control.c */
 void control_connect(void);
 void control_packet(const char *, size_t, unsigned descriptors);
-void control_turn(void);                 /* the main thread gives what is queued to its connections */
 void control_drain(void);                /* what the monitor said, looked at: one JSON object a packet */
 
 bool json_strict(const char *, size_t);  /* json_strict.c: a reader of its own */

@@ -44,17 +44,12 @@ void control_packet(const char *text, size_t n, unsigned descriptors)
 	receive(&connections[0]);
 }
 
-void control_turn(void)
-{
-	hand_out_inbox();
-}
-
 void control_drain(void)
 {
 	static char text[ANSWER_MOST + 1];
 	ssize_t n;
 
-	control_turn();
+	hand_out_inbox();
 	for (int i = 0; i < 2; i++) {
 		while (peer >= 0 && (n = recv(peer, text, sizeof text, MSG_DONTWAIT)) > 0) {
 			text[n < (ssize_t)sizeof text ? n : (ssize_t)sizeof text - 1] = 0;

@@ -105,7 +105,7 @@ void machine_pool_check(void)
 		FUZZ_CHECK(!v->parked || v->space);
 		kept += v->parked && space_is_kept(v->space);
 	}
-	FUZZ_CHECK(kept == family.kept);
+	FUZZ_CHECK(kept == family.kept && !family.over);
 	FUZZ_CHECK(idle == family.free_count && live == family.live && live + idle + family.retired == family.vcpu_count);
 }
 
@@ -125,7 +125,7 @@ void machine_retire_all(void)
 	family.free = NULL;
 	family.free_count = family.vcpu_count;
 	family.kept = 0;
-	family.live = 0;
+	family.live = family.over = 0;
 	family.retired = 0;
 	family.generation = 1;
 	for (uint32_t slot = family.vcpu_count; slot-- > 0;) {
