@@ -57,6 +57,7 @@ struct vcpu {
 	uint32_t ending;                     /* the monitor wants it ended: taken at the next exit */
 	struct vcpu *next_free;
 	bool parked;                         /* idle in the guest, in a space of its own: the next pVM's */
+	bool begun;                          /* its registers are those of its pVM, or of the place where it is parked: it may run */
 	uint32_t asleep;                     /* on phase */
 	/* of the pVM that runs on it now; written by its starter before GO, then by its own thread */
 	pthread_mutex_t space_lock;          /* space is there, for those who look from outside */

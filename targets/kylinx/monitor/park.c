@@ -41,7 +41,7 @@ void vcpu_phase(struct vcpu *v, enum vcpu_phase phase)
  * family shares, and, when it comes soon, waking up are then not part of a fork. */
 void park(struct vcpu *v)
 {
-	v->parked = false;
+	v->parked = v->begun = false;
 	if (!family.booted || !(memory_libos()->flags & KX_LIBOS_PARKS))
 		return;
 	if (!v->space)
@@ -56,10 +56,10 @@ void park(struct vcpu *v)
 	vcpu_begin(v);
 }
 
-/* One that is not parked waits here until it has a pVM. */
+/* One that is not parked waits here until it has a pVM, which may be live before its thread comes here. */
 void vcpu_await(struct vcpu *v)
 {
-	if (v->parked || v->live)
+	if (v->begun)
 		return;
 	vcpu_wait_for_go(v);
 	vcpu_begin(v);

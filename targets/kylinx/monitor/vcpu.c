@@ -282,7 +282,7 @@ void vcpu_end(struct vcpu *v, const char *why)
 
 	vcpu_report(v, why);
 	snprintf(line, sizeof line, "pVM in slot %u ended: %s (rip %llx)", v->slot, why, vcpu_regs(v)->rip);
-	if (!family.settings->quiet && !log_debug)
+	if ((!family.settings->quiet || !family.settings->keep) && !log_debug) /* the family may end for it, with 125 */
 		log_user("%s", line);
 	control_log(v->console, line);
 	v->status = SIGKILL;
@@ -378,6 +378,7 @@ void vcpu_begin(struct vcpu *v)
 	r->rsp = KX_VA_VCPUS + (uint64_t)v->slot * KX_VCPU_STRIDE + KX_VCPU_IDLE_STACK_TOP;
 	r->rflags = RFLAGS_IF | RFLAGS_FIXED;
 	v->dirty_regs = v->dirty_sregs = true;
+	v->begun = true;
 	if (family.fast_faults)
 		trap_arm(v, true);
 }
