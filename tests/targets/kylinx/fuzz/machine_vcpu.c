@@ -36,8 +36,9 @@ int machine_kvm_run(void)
 
 void machine_enter(struct vcpu *v)
 {
-	if (!v->cr3)
-		vcpu_begin(v);
+	FUZZ_CHECK(v->begun || v->phase == VCPU_GO); /* it would wait */
+	vcpu_await(v); /* only now, though it lives already: its thread is late */
+	FUZZ_CHECK(v->cr3);
 }
 
 void machine_run(struct vcpu *v, int error)
@@ -136,7 +137,7 @@ void machine_retire_all(void)
 			if (v->space)
 				space_destroy(v->space);
 			v->cr3 = 0;
-			v->parked = false;
+			v->parked = v->begun = false;
 			FUZZ_CHECK(!reset(v));
 			memset(v->area, 0, KX_PAGE);
 			memset(v->affinity, 0, sizeof v->affinity);
