@@ -2,7 +2,7 @@
 ``KXBENCH_FUZZ_S``: so many seconds of new ones for each target instead.
 
 Which inputs libFuzzer makes depends on the addresses of the program and on how long each input took, unless
-it is told otherwise. The monitor's calls and control socket have threads: theirs differ all the same."""
+it is told otherwise. Some for the monitor's calls differ all the same: the monitor looks at the clock."""
 
 import os
 import shutil
